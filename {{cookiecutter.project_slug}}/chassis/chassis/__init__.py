@@ -1,0 +1,34 @@
+"""The Dapr wiring that every service uses. It knows nothing about orders."""
+
+from chassis.api import IdempotencyKey, Running
+from chassis.cloudevents import CloudEvent, derived_id, envelope
+from chassis.errors import Rejected, Unavailable
+from chassis.handlers import Handlers, by_type, read, step
+from chassis.messages import topic_of
+from chassis.service import Service
+from chassis.settings import ServiceSettings
+from chassis.telemetry import traceparent
+from chassis.transaction import Transaction
+from chassis.workflows import Workflow, Workflows, call
+
+__all__ = [
+    "CloudEvent",
+    "Handlers",
+    "IdempotencyKey",
+    "Rejected",
+    "Running",
+    "Service",
+    "ServiceSettings",
+    "Transaction",
+    "Unavailable",
+    "Workflow",
+    "Workflows",
+    "by_type",
+    "call",
+    "derived_id",
+    "envelope",
+    "read",
+    "step",
+    "topic_of",
+    "traceparent",
+]

@@ -1,0 +1,35 @@
+"""What the HTTP API of a service needs from the chassis, as FastAPI dependencies."""
+
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import Depends, Header, Request
+
+from chassis.service import Service
+
+
+def _running(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _idempotency_key(
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            pattern=r"^[ -~]+$",
+            description="The same key and body get the same answer; the same key with another "
+            "body gets 422. Without a key, each request is a new one.",
+        ),
+    ] = None,
+) -> str:
+    # The draft makes it a structured string, in quotes; many clients leave them out.
+    return idempotency_key.strip('"') if idempotency_key else str(uuid4())
+
+
+#: The service that this request reached.
+Running = Annotated[Service, Depends(_running)]
+#: The header of draft-ietf-httpapi-idempotency-key-header, or a key for this request alone.
+IdempotencyKey = Annotated[str, Depends(_idempotency_key)]

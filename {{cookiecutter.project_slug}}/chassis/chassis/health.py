@@ -1,0 +1,45 @@
+"""Liveness and readiness. Liveness asks only this process; readiness also asks its sidecar."""
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+from fastapi import FastAPI, HTTPException
+
+from chassis.settings import ServiceSettings
+
+POLL_SECONDS = 0.2
+PROBE_SECONDS = 1.0
+
+
+def add_routes(app: FastAPI, settings: ServiceSettings, alive: Callable[[], bool]) -> None:
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    async def readyz() -> dict[str, str]:
+        if not alive():
+            raise HTTPException(503, "not ready: the processor or the workflow host is not running")
+        if not await _answers(settings):
+            raise HTTPException(503, "not ready: the sidecar or one of its components is away")
+        return {"status": "ready"}
+
+    app.add_api_route("/healthz", healthz, tags=["Health"])
+    app.add_api_route("/readyz", readyz, tags=["Health"])
+
+
+async def sidecar_ready(settings: ServiceSettings) -> None:
+    """Wait for the sidecar and its components. Raises `TimeoutError` after the start timeout."""
+    async with asyncio.timeout(settings.start_timeout_seconds):
+        # Nothing here can tell us when the sidecar is up, so it is asked.
+        while not await _answers(settings):  # noqa: ASYNC110
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def _answers(settings: ServiceSettings) -> bool:
+    # "outbound" leaves the app itself out: it cannot wait for itself.
+    url = f"http://{settings.dapr_runtime_host}:{settings.dapr_http_port}/v1.0/healthz/outbound"
+    try:
+        async with httpx.AsyncClient(timeout=PROBE_SECONDS) as client:
+            return (await client.get(url)).is_success
+    except httpx.HTTPError:
+        return False

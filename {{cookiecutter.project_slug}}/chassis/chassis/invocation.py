@@ -1,0 +1,88 @@
+"""Messages in and out over service invocation: a command is the request, its reply the response."""
+
+from typing import Annotated, Any
+
+import httpx
+from fastapi import Body, FastAPI, Response
+from pydantic import ValidationError
+
+from chassis.cloudevents import CONTENT_TYPE, CloudEvent
+from chassis.errors import Rejected, Unavailable
+from chassis.handlers import Handlers, Step
+from chassis.inbox import to_the_caller
+from chassis.logs import about
+from chassis.processor import Processor
+from chassis.settings import ServiceSettings
+
+
+def answer(app: FastAPI, handlers: Handlers, processor: Processor) -> None:
+    """Serve each command at `POST /commands/<its topic>`, through the inbox like any message.
+
+    The request is a CloudEvent whose id is the idempotency key; the response is the CloudEvent of
+    the one outcome. 422 for what can never succeed, 503 for what may succeed later (see
+    `chassis.problems`).
+    """
+    for step in handlers:
+        app.add_api_route(
+            f"/commands/{step.topic}",
+            _endpoint(step, processor),
+            methods=["POST"],
+            tags=["Commands"],
+            summary=" or ".join(message.__name__ for message in step.messages.values()),
+            response_class=CloudEventResponse,
+        )
+
+
+class CloudEventResponse(Response):
+    media_type = CONTENT_TYPE
+
+
+def _endpoint(step: Step, processor: Processor) -> Any:
+    async def ask(event: Annotated[CloudEvent, Body(media_type=CONTENT_TYPE)]) -> Response:
+        with about(event):
+            (reply,) = await processor.process(event, step, to_the_caller)
+        return CloudEventResponse(reply.on_the_wire())
+
+    return ask
+
+
+class Participants:
+    """Other services, called through the sidecar."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        token = settings.dapr_api_token
+        self._client = httpx.AsyncClient(
+            base_url=f"http://{settings.dapr_runtime_host}:{settings.dapr_http_port}/v1.0/invoke",
+            headers={"dapr-api-token": token.get_secret_value()} if token else {},
+            timeout=settings.handler_timeout_seconds,
+            limits=httpx.Limits(max_connections=100),
+        )
+
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        """The reply of the service to the command.
+
+        Raises `Unavailable` if it may answer later, `Rejected` if it will never take this command.
+        """
+        asked = f"{app_id} was asked to {topic}"
+        headers = {"content-type": CONTENT_TYPE}
+        if command.traceparent:
+            headers["traceparent"] = command.traceparent
+        try:
+            response = await self._client.post(
+                f"/{app_id}/method/commands/{topic}",
+                content=command.on_the_wire(),
+                headers=headers,
+            )
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{asked}: {error!r}") from error
+        if response.is_success:
+            try:
+                return CloudEvent.model_validate_json(response.content)
+            except ValidationError as error:
+                raise Rejected(f"{asked}, and its reply is no CloudEvent: {error}") from error
+        reason = f"{asked}: HTTP {response.status_code}: {response.text[:500]}"
+        # Dapr says 500 while the service is away; only the service itself says 4xx.
+        raise (Rejected if response.is_client_error else Unavailable)(reason)
+
+    async def close(self) -> None:
+        await self._client.aclose()

@@ -1,0 +1,67 @@
+"""Errors of the HTTP API as RFC 9457 problem details."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from chassis.errors import Rejected, Unavailable
+
+
+def use_problem_details(app: FastAPI) -> None:
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(Rejected, _rejected)
+    app.add_exception_handler(Unavailable, _away)
+    app.add_exception_handler(TimeoutError, _away)
+    app.add_exception_handler(Exception, _bug)
+
+
+def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResponse:
+    """`type` is omitted, which means `about:blank`: the status says what kind of problem it is."""
+    return JSONResponse(
+        {
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail,
+            "instance": request.url.path,
+            **more,
+        },
+        status,
+        media_type="application/problem+json",
+    )
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    response = problem(request, error.status_code, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _bad_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {"where": ".".join(str(part) for part in each["loc"]), "why": each["msg"]}
+        for each in error.errors()
+    ]
+    return problem(
+        request, 422, "; ".join(f"{e['where']}: {e['why']}" for e in errors), errors=errors
+    )
+
+
+async def _rejected(request: Request, error: Exception) -> JSONResponse:
+    return problem(request, 422, str(error))
+
+
+async def _away(request: Request, error: Exception) -> JSONResponse:
+    response = problem(request, 503, f"try again: {error or 'the sidecar did not answer in time'}")
+    response.headers["retry-after"] = "1"
+    return response
+
+
+async def _bug(request: Request, _: Exception) -> JSONResponse:
+    return problem(request, 500, "the service failed; its log has the cause under this trace")

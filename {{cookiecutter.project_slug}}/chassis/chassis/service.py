@@ -1,0 +1,131 @@
+"""A FastAPI app beside its sidecar: the parts of the chassis, composed and kept alive."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from fastapi import FastAPI
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+
+from chassis import health
+from chassis.cloudevents import CloudEvent, envelope
+from chassis.handlers import Handlers, Step
+from chassis.inbox import Inbox, to_its_topic, to_the_caller
+from chassis.invocation import Participants, answer
+from chassis.logs import configure_logging
+from chassis.messages import Message
+from chassis.problems import use_problem_details
+from chassis.processor import Processor
+from chassis.settings import ServiceSettings
+from chassis.sidecar import Sidecar
+from chassis.subscriptions import Subscriptions
+from chassis.telemetry import configure_tracing, traceparent
+from chassis.transaction import adapter
+from chassis.workflow_host import WorkflowHost
+from chassis.workflows import Workflows
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """What `main.py` composes; `app` is what uvicorn serves."""
+
+    def __init__(self, settings: ServiceSettings, *, title: str, version: str = "1") -> None:
+        configure_logging(settings.app_id, settings.log_level)
+        configure_tracing(settings.app_id)
+        self.settings = settings
+        self.sidecar = Sidecar(settings)
+        self.participants = Participants(settings)
+        self.processor = Processor(
+            self.sidecar,
+            self.sidecar,
+            Inbox(settings.app_id, settings.inbox_ttl_seconds),
+            handler_timeout=settings.handler_timeout_seconds,
+        )
+        self._host: WorkflowHost | None = None
+
+        self.app = FastAPI(title=title, version=version, lifespan=self._lifespan)
+        self.app.state.service = self
+        self._subscriptions = Subscriptions(self.app, settings, self.processor)
+        use_problem_details(self.app)
+        health.add_routes(self.app, settings, self._alive)
+        FastAPIInstrumentor.instrument_app(
+            self.app, excluded_urls="healthz,readyz,dapr/.*,events/.*"
+        )
+
+    def subscribe(self, events: Handlers) -> None:
+        """Choreography: events in, and the outcomes out as events for whoever listens."""
+        self._subscriptions.add(events, to_its_topic)
+
+    def obey(self, commands: Handlers) -> None:
+        """Hybrid: commands in over pub/sub, and each outcome back to the topic that it asks for."""
+        self._subscriptions.add(commands, destination=None)
+
+    def answer(self, commands: Handlers) -> None:
+        """Orchestration: commands in over service invocation, and the outcome as the response."""
+        answer(self.app, commands, self.processor)
+
+    def host(self, *workflows: Workflows, replies: Handlers | None = None) -> None:
+        """Run workflows here; each reply is handled, then handed to the workflow that waits."""
+        self._host = WorkflowHost(self.settings, self, *workflows)
+        if replies is not None:
+            self._subscriptions.add(replies, destination=None, then=self._host.raise_event)
+
+    @property
+    def workflows(self) -> WorkflowHost:
+        """Raises `LookupError` in a service that hosts none."""
+        if self._host is None:
+            raise LookupError("this service hosts no workflows: call service.host() in main.py")
+        return self._host
+
+    async def look_up(self, key: str, kind: type[T]) -> T | None:
+        """The committed value under the key. Raises `Unavailable`."""
+        stored = (await self.sidecar.read([key]))[key]
+        return None if stored.value is None else adapter(kind).validate_json(stored.value)
+
+    async def take(self, request: Message, step: Step, id: str) -> tuple[CloudEvent, ...]:
+        """Bring a request of the HTTP API to its effect, once for each id, like any message.
+
+        Raises `Rejected` when the id was used before for another request.
+        """
+        event = envelope(request, id=id, source=self.settings.app_id, traceparent=traceparent())
+        return await self.processor.process(event, step, to_the_caller)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        self.processor.start()
+        # In the background: the sidecar asks this app for its subscriptions while it starts itself.
+        starting = asyncio.create_task(self._start_workflows())
+        try:
+            yield
+        finally:
+            starting.cancel()
+            if self._host is not None:
+                await self._host.stop()
+            await self.processor.stop()
+            await self.participants.close()
+            await self.sidecar.close()
+
+    async def _start_workflows(self) -> None:
+        if self._host is None:
+            return
+        try:
+            await health.sidecar_ready(self.settings)
+            await self._host.start()
+        except Exception:
+            log.critical(
+                "no workflows within %s s, so this service ends: is its sidecar up, with a "
+                "scheduler and a store that has actorStateStore?",
+                self.settings.start_timeout_seconds,
+                exc_info=True,
+            )
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _alive(self) -> bool:
+        return self.processor.alive and (self._host is None or self._host.ready)

@@ -1,0 +1,31 @@
+"""What a service takes from its environment. The Dapr names are those that `dapr run` sets."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
+
+
+class ServiceSettings(BaseSettings):
+    """Read once, at start; a wrong value ends the start with its name and the reason."""
+
+    app_id: str = Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")
+
+    dapr_runtime_host: str = "127.0.0.1"
+    dapr_http_port: int = Field(default=3500, ge=1, le=65535)
+    dapr_grpc_port: int = Field(default=50001, ge=1, le=65535)
+    dapr_api_token: SecretStr | None = None
+
+    # Names of the components; every profile under components/ uses the same ones.
+    pubsub: str = "pubsub"
+    state_store: str = "statestore"
+
+    # Longer than the longest redelivery of any broker: a week.
+    inbox_ttl_seconds: int = Field(default=7 * 24 * 3600, ge=60)
+    sidecar_timeout_seconds: float = Field(default=5.0, gt=0)
+    handler_timeout_seconds: float = Field(default=20.0, gt=0)
+    start_timeout_seconds: float = Field(default=60.0, gt=0)
+
+    log_level: str = "INFO"
+
+    @property
+    def dead_letter_topic(self) -> str:
+        return f"{self.app_id}-dead-letters"

@@ -1,0 +1,103 @@
+"""The sidecar's gRPC API, as far as the chassis needs it: bulk read, transaction, bulk publish.
+
+The SDK's generated stubs are used directly: its `DaprClient` cannot ask for first-write-wins in a
+transaction, sets no deadline on a call, and blocks the event loop until the sidecar is up.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import grpc.aio
+from dapr.proto import api_service_v1, api_v1, common_v1
+
+from chassis.cloudevents import CONTENT_TYPE, CloudEvent
+from chassis.errors import Refused, StaleWrite, Unavailable
+from chassis.ports import Stored, Write
+from chassis.settings import ServiceSettings
+
+AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+class Sidecar:
+    """A store and a broker: see `chassis.ports`."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._pubsub = settings.pubsub
+        self._store = settings.state_store
+        self._timeout = settings.sidecar_timeout_seconds
+        token = settings.dapr_api_token
+        self._metadata = (("dapr-api-token", token.get_secret_value()),) if token else ()
+        self._address = f"{settings.dapr_runtime_host}:{settings.dapr_grpc_port}"
+
+    @cached_property
+    def _channel(self) -> grpc.aio.Channel:
+        # Made at the first call, because a channel belongs to the event loop that it is made on.
+        return grpc.aio.insecure_channel(self._address)
+
+    @cached_property
+    def _stub(self) -> Any:
+        return api_service_v1.DaprStub(self._channel)  # type: ignore[no-untyped-call]
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        request = api_v1.GetBulkStateRequest(store_name=self._store, keys=keys, parallelism=10)
+        found = dict.fromkeys(keys, Stored())
+        for item in (await self._call("read state", self._stub.GetBulkState, request)).items:
+            if item.error:
+                raise Refused(f"read state: {item.key}: {item.error}")
+            if item.etag:
+                found[item.key] = Stored(item.data, item.etag)
+        return found
+
+    async def commit(self, writes: Sequence[Write]) -> None:
+        request = api_v1.ExecuteStateTransactionRequest(
+            storeName=self._store,
+            operations=[
+                api_v1.TransactionalStateOperation(
+                    operationType="delete" if write.value is None else "upsert",
+                    request=_state_item(write),
+                )
+                for write in writes
+            ],
+        )
+        await self._call("commit", self._stub.ExecuteStateTransaction, request)
+
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        request = api_v1.BulkPublishRequest(
+            pubsub_name=self._pubsub,
+            topic=topic,
+            entries=[
+                api_v1.BulkPublishRequestEntry(
+                    entry_id=str(position), event=event.on_the_wire(), content_type=CONTENT_TYPE
+                )
+                for position, event in enumerate(events)
+            ],
+        )
+        reply = await self._call(f"publish to {topic}", self._stub.BulkPublishEvent, request)
+        for failed in reply.failedEntries:
+            raise Unavailable(f"publish to {topic}: {failed.error}")
+
+    async def _call(self, doing: str, method: Any, request: Any) -> Any:
+        try:
+            return await method(request, timeout=self._timeout, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            reason = f"{doing}: {error.code().name}: {error.details()}"
+            if error.code() is grpc.StatusCode.ABORTED:
+                raise StaleWrite(reason) from error
+            raise (Unavailable if error.code() in AWAY else Refused)(reason) from error
+
+
+def _state_item(write: Write) -> Any:
+    return common_v1.StateItem(
+        key=write.key,
+        value=write.value or b"",
+        etag=None if write.etag is None else common_v1.Etag(value=write.etag),
+        # First write wins: without an ETag, the key must still be absent.
+        options=common_v1.StateOptions(
+            concurrency=common_v1.StateOptions.StateConcurrency.CONCURRENCY_FIRST_WRITE
+        ),
+        metadata={"ttlInSeconds": str(write.ttl_seconds)} if write.ttl_seconds else None,
+    )

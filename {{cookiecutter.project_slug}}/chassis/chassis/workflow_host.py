@@ -1,0 +1,133 @@
+"""Runs the workflows of a service: a bounded start, a graceful stop, activities on our own loop."""
+
+import asyncio
+import logging
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from dapr.ext.workflow import DaprWorkflowContext, WorkflowActivityContext, WorkflowRuntime
+from dapr.ext.workflow.aio import DaprWorkflowClient
+from dapr.ext.workflow.logger import LoggerOptions
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+from pydantic import BaseModel
+
+from chassis.cloudevents import CloudEvent
+from chassis.errors import Rejected, Unavailable
+from chassis.settings import ServiceSettings
+from chassis.workflows import Activity, Workflow, Workflows, input_of, name_of
+
+if TYPE_CHECKING:
+    from chassis.service import Service
+
+log = logging.getLogger(__name__)
+
+
+class NonRetryableError(Exception):
+    """The workflow engine knows this name: it ends the retries of an activity."""
+
+
+class WorkflowHost:
+    """The engine's worker and client. `begin` and `raise_event` may be repeated without harm."""
+
+    def __init__(self, settings: ServiceSettings, service: "Service", *sets: Workflows) -> None:
+        self._settings = settings
+        self._service = service
+        self._sets = sets
+        self._runtime: WorkflowRuntime | None = None
+        self._client: DaprWorkflowClient | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self._runtime is not None
+
+    async def start(self) -> None:
+        """Raises `TimeoutError` or `RuntimeError` when the sidecar takes no worker in time."""
+        settings = self._settings
+        address = (settings.dapr_runtime_host, str(settings.dapr_grpc_port))
+        # The SDK formats its own log lines; handing them to the root logger keeps them JSON.
+        options = LoggerOptions(log_level="WARNING", log_handler=_ToRootLogger())
+        self._client = DaprWorkflowClient(*address, logger_options=options)
+        runtime = WorkflowRuntime(
+            *address,
+            logger_options=options,
+            worker_ready_timeout=settings.start_timeout_seconds,
+        )
+        loop = asyncio.get_running_loop()
+        for registered in self._sets:
+            for workflow in registered.workflows:
+                runtime.register_workflow(_workflow(workflow), name=name_of(workflow))
+            for activity in registered.activities:
+                runtime.register_activity(self._activity(activity, loop), name=name_of(activity))
+        # It blocks until the sidecar answers.
+        async with asyncio.timeout(settings.start_timeout_seconds):
+            await asyncio.to_thread(runtime.start)
+        self._runtime = runtime
+        log.info("workflows are hosted")
+
+    async def stop(self) -> None:
+        if self._runtime is not None:
+            runtime, self._runtime = self._runtime, None
+            async with asyncio.timeout(self._settings.handler_timeout_seconds):
+                await asyncio.to_thread(runtime.shutdown)
+
+    async def begin(self, workflow: Workflow[Any, Any], instance_id: str, start: BaseModel) -> None:
+        """Start the workflow, unless an instance with this id is running already.
+
+        Raises `Unavailable`.
+        """
+        try:
+            async with asyncio.timeout(self._settings.sidecar_timeout_seconds):
+                await self._connected().schedule_new_workflow(
+                    name_of(workflow), input=start.model_dump(mode="json"), instance_id=instance_id
+                )
+        except AioRpcError as error:
+            if error.code() is not StatusCode.ALREADY_EXISTS:
+                raise Unavailable(f"start of {instance_id}: {error.details()}") from error
+
+    async def raise_event(self, event: CloudEvent) -> None:
+        """Hand a reply to the workflow whose id is its subject, which waits for its cause.
+
+        A late or repeated reply finds nobody waiting for that name, and is dropped by the engine.
+        """
+        try:
+            async with asyncio.timeout(self._settings.sidecar_timeout_seconds):
+                await self._connected().raise_workflow_event(
+                    event.subject, str(event.causationid), data=event.model_dump(mode="json")
+                )
+        except AioRpcError as error:
+            raise Unavailable(f"reply for {event.subject}: {error.details()}") from error
+
+    def _connected(self) -> DaprWorkflowClient:
+        if self._client is None or self._runtime is None:
+            raise Unavailable("the workflow host has not started yet")
+        return self._client
+
+    def _activity(self, activity: Activity[Any, Any], loop: asyncio.AbstractEventLoop) -> Any:
+        model = input_of(activity, 0)
+
+        async def run(_: WorkflowActivityContext, argument: Any) -> Any:
+            # The engine calls from a loop of its own; the service's clients live on ours.
+            job = activity(model.model_validate(argument), self._service)
+            try:
+                result = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(job, loop))
+            except Rejected as error:
+                raise NonRetryableError(str(error)) from error
+            return result.model_dump(mode="json")
+
+        return run
+
+
+def _workflow(workflow: Workflow[Any, Any]) -> Any:
+    model = input_of(workflow, 1)
+
+    def run(ctx: DaprWorkflowContext, start: Any) -> Generator[Any, Any, Any]:
+        result = yield from workflow(ctx, model.model_validate(start))
+        return result.model_dump(mode="json")
+
+    return run
+
+
+class _ToRootLogger(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        logging.getLogger().handle(record)

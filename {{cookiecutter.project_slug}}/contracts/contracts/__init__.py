@@ -1,0 +1,65 @@
+"""The published language of order fulfilment. It depends on nothing of this workspace."""
+
+from contracts.commands import (
+    CapturePayment,
+    DispatchShipment,
+    RefundPayment,
+    ReleaseStock,
+    ReserveStock,
+)
+from contracts.events import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderPlaced,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentRefunded,
+    ShipmentDispatched,
+    ShipmentFailed,
+    StockRejected,
+    StockReleased,
+    StockReserved,
+)
+from contracts.messages import Command, Event, Message
+from contracts.values import (
+    CardId,
+    Cents,
+    Country,
+    CustomerId,
+    OrderDetails,
+    OrderId,
+    OrderLine,
+    Quantity,
+    Sku,
+)
+
+__all__ = [
+    "CapturePayment",
+    "CardId",
+    "Cents",
+    "Command",
+    "Country",
+    "CustomerId",
+    "DispatchShipment",
+    "Event",
+    "Message",
+    "OrderCancelled",
+    "OrderConfirmed",
+    "OrderDetails",
+    "OrderId",
+    "OrderLine",
+    "OrderPlaced",
+    "PaymentCaptured",
+    "PaymentDeclined",
+    "PaymentRefunded",
+    "Quantity",
+    "RefundPayment",
+    "ReleaseStock",
+    "ReserveStock",
+    "ShipmentDispatched",
+    "ShipmentFailed",
+    "Sku",
+    "StockRejected",
+    "StockReleased",
+    "StockReserved",
+]

@@ -1,0 +1,1 @@
+"""Inventory: keeps stock, and reserves it for orders."""

@@ -1,0 +1,1 @@
+"""Orders: takes them, follows them, and hosts the workflows that fulfil them."""

@@ -1,0 +1,121 @@
+"""An order as its service knows it. Pure: no Dapr, no FastAPI, no clock, no I/O.
+
+Events of one order arrive in any order, even before the order itself: recording them commutes.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from contracts import (
+    Event,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDetails,
+    OrderId,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentRefunded,
+    ShipmentDispatched,
+    ShipmentFailed,
+    StockRejected,
+    StockReleased,
+    StockReserved,
+)
+
+#: What the participants say about an order.
+STEPS = (
+    StockReserved,
+    StockRejected,
+    StockReleased,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentRefunded,
+    ShipmentDispatched,
+    ShipmentFailed,
+)
+
+Failure = StockRejected | PaymentDeclined | ShipmentFailed
+
+#: A failed step, and what must be undone before the order is cancelled, in the order of undoing.
+UNDOING: dict[type[Event], tuple[type[Event], ...]] = {
+    StockRejected: (),
+    PaymentDeclined: (StockReleased,),
+    ShipmentFailed: (PaymentRefunded, StockReleased),
+}
+
+
+class State(StrEnum):
+    PLACED = "placed"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One step of an order: the event's name, when it happened, and for a failure why."""
+
+    event: str
+    at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    order_id: OrderId
+    style: str | None = None
+    details: OrderDetails | None = None
+    placed_at: datetime | None = None
+    steps: tuple[Recorded, ...] = ()
+    state: State = State.PLACED
+    ended_at: datetime | None = None
+    failed_step: str | None = None
+    reason: str | None = None
+
+    def place(self, style: str, details: OrderDetails, at: datetime) -> "Order":
+        if self.placed_at is not None:
+            return self
+        return replace(self, style=style, details=details, placed_at=at)
+
+    def record(self, event: Event, at: datetime) -> "Order":
+        step = Recorded(_name(event), at, getattr(event, "reason", None))
+        steps = sorted((*self.steps, step), key=lambda recorded: recorded.at)
+        return replace(self, steps=tuple(steps))
+
+    def end(self, end: OrderConfirmed | OrderCancelled, at: datetime) -> "Order":
+        if self.ended_at is not None:
+            return self
+        if isinstance(end, OrderConfirmed):
+            return replace(self, state=State.CONFIRMED, ended_at=at)
+        return replace(
+            self,
+            state=State.CANCELLED,
+            ended_at=at,
+            failed_step=end.failed_step,
+            reason=end.reason,
+        )
+
+    def ending(self) -> OrderConfirmed | OrderCancelled | None:
+        """How the order ends by what is known of it, or None while something is missing."""
+        if self.ended_at is not None:
+            return None
+        known = {step.event: step for step in self.steps}
+        if ShipmentDispatched.__name__ in known:
+            return OrderConfirmed(order_id=self.order_id)
+        for failure, undoing in UNDOING.items():
+            failed = known.get(failure.__name__)
+            if failed and all(undone.__name__ in known for undone in undoing):
+                return OrderCancelled(
+                    order_id=self.order_id, failed_step=failed.event, reason=failed.reason or ""
+                )
+        return None
+
+    @property
+    def undone(self) -> tuple[str, ...]:
+        """What was undone after the failure, in the order in which it was."""
+        names = {undone.__name__ for undoing in UNDOING.values() for undone in undoing}
+        return tuple(step.event for step in self.steps if step.event in names)
+
+
+def _name(event: Event) -> str:
+    return type(event).__name__

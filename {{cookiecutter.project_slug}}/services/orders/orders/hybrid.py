@@ -1,0 +1,55 @@
+"""Hybrid: the workflow publishes commands and waits for reply events; steps stay asynchronous."""
+
+from collections.abc import Generator, Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from dapr.ext.workflow import DaprWorkflowContext
+
+from chassis import CloudEvent, Handlers, Service, Workflows, call
+from contracts import OrderCancelled, OrderConfirmed
+from orders.domain import STEPS
+from orders.process import Fulfilment, NoAnswer, Question, fulfil, record_reply, retry
+from orders.settings import settings
+
+workflows = Workflows()
+
+# After the reply is recorded, the chassis hands it to the workflow that waits for it.
+replies = Handlers()
+replies.on(*STEPS, topic=settings.replies_topic)(record_reply)
+
+
+@workflows.workflow
+def fulfil_order_hybrid(
+    ctx: DaprWorkflowContext, start: Fulfilment
+) -> Generator[Any, Any, OrderConfirmed | OrderCancelled]:
+    return (yield from fulfil(ctx, start, partial(ask, ctx)))
+
+
+def ask(ctx: DaprWorkflowContext, question: Question) -> Generator[Any, Any, CloudEvent]:
+    for wait in waits(question.patience):
+        # Idempotency: it is the same command each time, so a participant that has done it already
+        # finds it in its inbox and sends the recorded reply again.
+        yield from call(ctx, send_command, question, retry(question.patience))
+        try:
+            reply = yield ctx.wait_for_external_event(question.command.id, timeout=wait)
+        except TimeoutError:
+            continue
+        return CloudEvent.model_validate(reply)
+    raise NoAnswer(question.topic, f"{question.participant} did not reply in {question.patience}")
+
+
+def waits(patience: timedelta) -> Iterator[timedelta]:
+    """How long to wait for each reply before asking again: twice as long each time."""
+    wait = min(patience / 4, timedelta(seconds=15))
+    while patience > timedelta():
+        yield min(wait, patience)
+        patience -= wait
+        wait = min(2 * wait, timedelta(minutes=10))
+
+
+@workflows.activity
+async def send_command(question: Question, service: Service) -> Question:
+    await service.sidecar.publish(question.topic, [question.command])
+    return question

@@ -1,0 +1,12 @@
+"""Orders, composed: uvicorn orders.main:app"""
+
+from chassis import Service
+from orders import api, choreography, hybrid, orchestration, process
+from orders.settings import settings
+
+service = Service(settings, title="Orders")
+service.subscribe(choreography.events)
+service.host(process.workflows, orchestration.workflows, hybrid.workflows, replies=hybrid.replies)
+service.app.include_router(api.router)
+
+app = service.app

@@ -1,0 +1,39 @@
+"""What orders does when it hears of an order, whatever the style: load, record, put."""
+
+from chassis import Transaction
+from contracts import Event, OrderCancelled, OrderConfirmed, OrderId, OrderPlaced
+from orders.domain import Order
+from orders.styles import Style
+
+End = OrderConfirmed | OrderCancelled
+
+
+def order_key(order_id: OrderId) -> str:
+    return f"order:{order_id}"
+
+
+async def place(placed: OrderPlaced, style: Style, tx: Transaction) -> Order:
+    """Record the order itself."""
+    order = await _load(placed.order_id, tx)
+    return _put(order.place(style, placed.order, tx.cause.time), tx)
+
+
+async def record(event: Event, tx: Transaction) -> Order:
+    """Record what a participant said; it may come before the order itself is known."""
+    order = await _load(event.order_id, tx)
+    return _put(order.record(event, tx.cause.time), tx)
+
+
+async def end(ending: End, tx: Transaction) -> Order:
+    """Record how the order ended. The first end stands."""
+    order = await _load(ending.order_id, tx)
+    return _put(order.end(ending, tx.now), tx)
+
+
+async def _load(order_id: OrderId, tx: Transaction) -> Order:
+    return await tx.get(order_key(order_id), Order) or Order(order_id)
+
+
+def _put(order: Order, tx: Transaction) -> Order:
+    tx.put(order_key(order.order_id), order)
+    return order

@@ -1,0 +1,29 @@
+"""Choreography: payments hears of events, and knows what each means for money."""
+
+from chassis import Handlers, Transaction
+from contracts import (
+    CapturePayment,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentRefunded,
+    RefundPayment,
+    ShipmentFailed,
+    StockReserved,
+)
+from payments import steps
+
+events = Handlers()
+
+
+@events.on(StockReserved)
+async def capture_payment(
+    reserved: StockReserved, tx: Transaction
+) -> PaymentCaptured | PaymentDeclined:
+    return await steps.capture_payment(
+        CapturePayment(order_id=reserved.order_id, order=reserved.order), tx
+    )
+
+
+@events.on(ShipmentFailed)
+async def refund_payment(failed: ShipmentFailed, tx: Transaction) -> PaymentRefunded:
+    return await steps.refund_payment(RefundPayment(order_id=failed.order_id), tx)

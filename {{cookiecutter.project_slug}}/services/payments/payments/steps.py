@@ -1,0 +1,50 @@
+"""What payments does when it is asked, whatever the style: load, decide, put, answer."""
+
+from chassis import Transaction
+from contracts import (
+    CapturePayment,
+    CardId,
+    OrderId,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentRefunded,
+    RefundPayment,
+)
+from payments import domain
+from payments.domain import Card, Payment, Status
+from payments.settings import settings
+
+
+def card_key(card: CardId) -> str:
+    return f"card:{card}"
+
+
+def payment_key(order_id: OrderId) -> str:
+    return f"payment:{order_id}"
+
+
+async def capture_payment(
+    command: CapturePayment, tx: Transaction
+) -> PaymentCaptured | PaymentDeclined:
+    order_id, order = command.order_id, command.order
+    payment = await tx.get(payment_key(order_id), Payment)
+    # Idempotent by order too: the answer of the first time stands.
+    if payment is None:
+        card = await tx.get(card_key(order.card), Card) or Card(settings.card_limit_cents)
+        charged, payment = domain.capture(card, order_id, order.card, order.total_cents)
+        tx.put(card_key(order.card), charged)
+        tx.put(payment_key(order_id), payment)
+    if payment.status is Status.CAPTURED:
+        return PaymentCaptured(order_id=order_id, order=order, amount_cents=payment.amount_cents)
+    return PaymentDeclined(order_id=order_id, reason=payment.reason)
+
+
+async def refund_payment(command: RefundPayment, tx: Transaction) -> PaymentRefunded:
+    order_id = command.order_id
+    payment = await tx.get(payment_key(order_id), Payment)
+    refunded = domain.refund(payment, order_id)
+    if payment is not None and payment.status is Status.CAPTURED and payment.card is not None:
+        card = await tx.get(card_key(payment.card), Card) or Card(settings.card_limit_cents)
+        tx.put(card_key(payment.card), card.refund(payment.amount_cents))
+    tx.put(payment_key(order_id), refunded)
+    return PaymentRefunded(order_id=order_id, amount_cents=refunded.amount_cents)

@@ -1,0 +1,1 @@
+"""Shipping: hands orders to a carrier."""

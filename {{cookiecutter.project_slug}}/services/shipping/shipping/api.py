@@ -1,0 +1,18 @@
+"""Shipments over HTTP, to look at."""
+
+from fastapi import APIRouter, HTTPException
+
+from chassis import Running
+from contracts import OrderId
+from shipping.domain import Shipment
+from shipping.steps import shipment_key
+
+router = APIRouter(tags=["Shipments"])
+
+
+@router.get("/shipments/{order_id}")
+async def get_shipment(order_id: OrderId, service: Running) -> Shipment:
+    shipment = await service.look_up(shipment_key(order_id), Shipment)
+    if shipment is None:
+        raise HTTPException(404, f"shipping has nothing of order {order_id}")
+    return shipment

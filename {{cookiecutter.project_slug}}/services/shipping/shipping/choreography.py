@@ -1,0 +1,16 @@
+"""Choreography: shipping hears that an order is paid, and sends it."""
+
+from chassis import Handlers, Transaction
+from contracts import DispatchShipment, PaymentCaptured, ShipmentDispatched, ShipmentFailed
+from shipping import steps
+
+events = Handlers()
+
+
+@events.on(PaymentCaptured)
+async def dispatch_shipment(
+    paid: PaymentCaptured, tx: Transaction
+) -> ShipmentDispatched | ShipmentFailed:
+    return await steps.dispatch_shipment(
+        DispatchShipment(order_id=paid.order_id, order=paid.order), tx
+    )
