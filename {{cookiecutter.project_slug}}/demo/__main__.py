@@ -1,0 +1,81 @@
+"""python -m demo [--orders N]: the three styles on the real system. Exit code 1 if a check fails."""
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+
+import httpx
+from devstack import stack
+from devstack.daprfile import DaprFile
+from devstack.errors import StackError
+from rich.console import Console
+from rich.progress import Progress
+
+from demo import checks, messages, mix, report
+from demo.client import Client, Timeout, each
+
+STYLES = ("choreography", "orchestration", "hybrid")
+DEADLINE_SECONDS = 180
+
+console = Console(stderr=True, highlight=False)
+
+
+async def run(file: DaprFile, count: int) -> int:
+    client = Client(file.apps)
+    results, wrong = [], []
+    try:
+        for style in STYLES:
+            name = f"DEMO-{int(time.time()):X}-{style[0].upper()}"
+            result, violations = await run_style(client, file, name, style, count)
+            results.append(result)
+            wrong += violations
+    finally:
+        await client.close()
+    report.show(results)
+    for line in wrong:
+        console.print(f"does not add up: {line}")
+    if not wrong:
+        console.print("stock, money and shipments add up in every style")
+    return 1 if wrong else 0
+
+
+async def run_style(
+    client: Client, file: DaprFile, name: str, style: str, count: int
+) -> tuple[report.Result, list[str]]:
+    plans = mix.plan(name, style, count)
+    for sku in mix.Shelf(name).plenty:
+        await client.receive_stock(sku, 6 * count)
+    before = await messages.count(file.apps.values())
+    with Progress(console=console, transient=True) as progress:
+        ending = progress.add_task(style, total=count)
+        order_ids = await each(plans, client.place)
+        orders = await client.wait_until_ended(
+            order_ids, DEADLINE_SECONDS, lambda ended: progress.update(ending, completed=ended)
+        )
+    moved = await messages.count(file.apps.values()) - before
+    console.print(f"{style}: {count} orders have ended, checking that they add up")
+    return report.Result(style, orders, moved), await checks.violations(
+        client, name, plans, orders
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--orders", type=int, default=200, help="orders in each style")
+    count = parser.parse_args().orders
+    # A stop by SIGTERM cleans up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with stack.running() as file:
+            return asyncio.run(run(file, count))
+    except (StackError, Timeout, httpx.HTTPError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The services' HTTP APIs, as the demo uses them; every wait has a deadline."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import httpx
+from devstack.daprfile import App
+
+from demo.mix import Plan
+
+CONCURRENCY = 32
+POLL_SECONDS = 0.25
+
+T = TypeVar("T")
+R = TypeVar("R")
+Order = dict[str, Any]
+
+
+class Timeout(Exception):
+    """Some orders have not ended; says which."""
+
+
+class Client:
+    """One HTTP client for the four services."""
+
+    def __init__(self, apps: Mapping[str, App]) -> None:
+        self._urls = {name: app.url for name, app in apps.items()}
+        self._http = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=64))
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def receive_stock(self, sku: str, quantity: int) -> None:
+        response = await self._http.post(
+            f"{self._urls['inventory']}/stock/{sku}/receipts",
+            json={"quantity": quantity},
+            headers={"idempotency-key": f"stock-{sku}"},
+        )
+        response.raise_for_status()
+
+    async def place(self, plan: Plan) -> str:
+        """The id of the order, once it is accepted."""
+        response = await self._http.post(
+            f"{self._urls['orders']}/orders",
+            json=plan.body,
+            headers={"idempotency-key": plan.key},
+        )
+        response.raise_for_status()
+        return str(response.json()["order_id"])
+
+    async def get(self, service: str, path: str) -> dict[str, Any] | None:
+        """The JSON under the path, or None for a 404."""
+        response = await self._http.get(f"{self._urls[service]}{path}")
+        if response.status_code == 404:
+            return None
+        response.raise_for_status()
+        found: dict[str, Any] = response.json()
+        return found
+
+    async def wait_until_ended(
+        self, order_ids: Sequence[str], deadline: float, ended: Callable[[int], None]
+    ) -> list[Order]:
+        """The orders, once each has ended. Raises `Timeout` after `deadline` seconds."""
+        orders: dict[str, Order] = {}
+        try:
+            async with asyncio.timeout(deadline):
+                while len(orders) < len(order_ids):
+                    await asyncio.sleep(POLL_SECONDS)
+                    waiting = [order_id for order_id in order_ids if order_id not in orders]
+                    for order in await each(waiting, self._order):
+                        if order is not None and order["ended_at"] is not None:
+                            orders[order["order_id"]] = order
+                    ended(len(orders))
+        except TimeoutError:
+            missing = [order_id for order_id in order_ids if order_id not in orders]
+            raise Timeout(
+                f"{len(missing)} of {len(order_ids)} orders have not ended after {deadline:.0f} s, "
+                f"the first of them {missing[0]}: see its steps at /orders/{missing[0]}"
+            ) from None
+        return [orders[order_id] for order_id in order_ids]
+
+    async def _order(self, order_id: str) -> Order | None:
+        return await self.get("orders", f"/orders/{order_id}")
+
+
+async def each(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R]:
+    """The results in the order of the items, with a bounded number under way."""
+    slots = asyncio.Semaphore(CONCURRENCY)
+
+    async def one(item: T) -> R:
+        async with slots:
+            return await work(item)
+
+    return await asyncio.gather(*(one(item) for item in items))

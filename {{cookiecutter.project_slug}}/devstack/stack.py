@@ -1,0 +1,151 @@
+"""Bring the whole workspace up, and down again."""
+
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+from rich.console import Console
+
+from devstack import ports, processes, runtime
+from devstack.daprfile import ROOT, DaprFile
+from devstack.errors import StackError
+
+console = Console(stderr=True, highlight=False)
+
+REDIS_PORT = 6379
+START_SECONDS = 90
+
+
+def up() -> None:
+    """Start what does not run yet, and return when every service is ready.
+
+    Raises `StackError`; what was started until then is stopped.
+    """
+    already = processes.running()
+    if already:
+        raise StackError(f"already up: {', '.join(already)}. `make down` stops it.")
+    file = DaprFile()
+    found = runtime.find()
+    ports.require_free(
+        {
+            port: f"{purpose} of {app.app_id}"
+            for app in file.apps.values()
+            for port, purpose in (
+                (app.app_port, "API"),
+                (app.http_port, "sidecar HTTP"),
+                (app.grpc_port, "sidecar gRPC"),
+                (app.metrics_port, "sidecar metrics"),
+            )
+        }
+    )
+    (ROOT / "data").mkdir(exist_ok=True)
+    try:
+        if file.broker == "redis":
+            _ensure("broker", REDIS_PORT, _valkey(), found)
+        _ensure("placement", file.placement, _placement(found, file.placement), found)
+        _ensure("scheduler", file.scheduler, _scheduler(found, file.scheduler), found)
+        _run_services(found, file)
+    except BaseException:
+        down()
+        raise
+
+
+def down() -> None:
+    with console.status("stopping"):
+        stopped = processes.stop_all()
+    console.print(f"stopped: {', '.join(stopped) or 'nothing was running'}")
+
+
+@contextmanager
+def running() -> Iterator[DaprFile]:
+    """The workspace, up for as long as the block runs; left alone if it was up before."""
+    if processes.running():
+        yield DaprFile()
+        return
+    up()
+    try:
+        yield DaprFile()
+    finally:
+        down()
+
+
+def _ensure(
+    name: str, port: int, command: list[str] | None, found: runtime.Runtime
+) -> None:
+    if ports.answers(port):
+        console.print(f"{name}: port {port} answers already, taken as it is")
+        return
+    if command is None:
+        raise StackError(
+            f"{name}: nothing answers on port {port}, and {found.home}/.dapr/bin has no {name}: "
+            "`dapr init` was made with Docker, so start its container, or use a slim install."
+        )
+    process = processes.start(name, command, found.environment)
+    _wait(f"{name} on port {port}", lambda: ports.answers(port), name, process)
+
+
+def _run_services(found: runtime.Runtime, file: DaprFile) -> None:
+    process = processes.start("dapr", [str(found.cli), "run", "-f", "."], found.environment)
+    for app in file.apps.values():
+        ready = f"{app.url}/readyz"
+        _wait(f"{app.app_id} at {app.url}", lambda url=ready: _ok(url), "dapr", process)
+
+
+def _wait(
+    what: str, is_up: Callable[[], bool], name: str, process: psutil.Process
+) -> None:
+    began = time.monotonic()
+    with console.status(f"{what}: starting"):
+        while not is_up():
+            processes.require_alive(name, process)
+            if time.monotonic() - began > START_SECONDS:
+                raise StackError(
+                    f"{what} was not ready within {START_SECONDS} s; logs are in "
+                    f"{processes.LOGS} and {ROOT / '.dapr' / 'logs'}.\n"
+                    f"{processes.tail(processes.LOGS / f'{name}.log')}"
+                )
+            time.sleep(0.1)
+    console.print(f"{what}: ready after {time.monotonic() - began:.1f} s")
+
+
+def _ok(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _valkey() -> list[str]:
+    data = str(processes.RUN / "valkey")
+    return [sys.executable, "-m", "devstack.broker", str(REDIS_PORT), data]
+
+
+def _placement(found: runtime.Runtime, port: int) -> list[str] | None:
+    # Health and metrics ports default to the same ones as the scheduler's.
+    return _control_plane(
+        found, "placement", port, "--healthz-port", "50007", "--metrics-port", "50009"
+    )
+
+
+def _scheduler(found: runtime.Runtime, port: int) -> list[str] | None:
+    data = str(processes.RUN / "scheduler")
+    return _control_plane(
+        found,
+        "scheduler",
+        port,
+        *("--healthz-port", "50008", "--metrics-port", "50010", "--etcd-data-dir", data),
+    )
+
+
+def _control_plane(
+    found: runtime.Runtime, name: str, port: int, *flags: str
+) -> list[str] | None:
+    binary = found.binary(name)
+    if binary is None:
+        return None
+    return [str(binary), "--port", str(port), "--listen-address", "127.0.0.1", *flags]
