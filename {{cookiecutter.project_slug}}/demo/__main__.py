@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-import httpx
+import aiohttp
 from devstack import stack
 from devstack.daprfile import DaprFile
 from devstack.errors import StackError
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from demo import checks, messages, mix, report
-from demo.client import Client, Timeout, each
+from demo.client import Client, Refused, Timeout, each
 
 STYLES = ("choreography", "orchestration", "hybrid")
 DEADLINE_SECONDS = 180
@@ -70,7 +70,7 @@ def main() -> int:
     try:
         with stack.running() as file:
             return asyncio.run(run(file, count))
-    except (StackError, Timeout, httpx.HTTPError) as error:
+    except (StackError, Timeout, Refused, aiohttp.ClientError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import httpx
+import aiohttp
 from devstack.daprfile import App
 
 from demo.mix import Plan
@@ -21,42 +21,43 @@ class Timeout(Exception):
     """Some orders have not ended; says which."""
 
 
+class Refused(Exception):
+    """A service answered with an error; says which, and what it said."""
+
+
 class Client:
     """One HTTP client for the four services."""
 
     def __init__(self, apps: Mapping[str, App]) -> None:
         self._urls = {name: app.url for name, app in apps.items()}
-        self._http = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=64))
+        self._http = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=30), raise_for_status=False
+        )
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._http.close()
 
     async def receive_stock(self, sku: str, quantity: int) -> None:
-        response = await self._http.post(
-            f"{self._urls['inventory']}/stock/{sku}/receipts",
-            json={"quantity": quantity},
-            headers={"idempotency-key": f"stock-{sku}"},
+        await self._post(
+            "inventory", f"/stock/{sku}/receipts", {"quantity": quantity}, f"stock-{sku}"
         )
-        response.raise_for_status()
 
     async def place(self, plan: Plan) -> str:
         """The id of the order, once it is accepted."""
-        response = await self._http.post(
-            f"{self._urls['orders']}/orders",
-            json=plan.body,
-            headers={"idempotency-key": plan.key},
-        )
-        response.raise_for_status()
-        return str(response.json()["order_id"])
+        return str((await self._post("orders", "/orders", plan.body, plan.key))["order_id"])
 
     async def get(self, service: str, path: str) -> dict[str, Any] | None:
         """The JSON under the path, or None for a 404."""
-        response = await self._http.get(f"{self._urls[service]}{path}")
-        if response.status_code == 404:
-            return None
-        response.raise_for_status()
-        found: dict[str, Any] = response.json()
-        return found
+        async with self._http.get(f"{self._urls[service]}{path}") as response:
+            return None if response.status == 404 else await _json(response)
+
+    async def _post(
+        self, service: str, path: str, body: dict[str, Any], key: str
+    ) -> dict[str, Any]:
+        headers = {"idempotency-key": key}
+        url = f"{self._urls[service]}{path}"
+        async with self._http.post(url, json=body, headers=headers) as response:
+            return await _json(response)
 
     async def wait_until_ended(
         self, order_ids: Sequence[str], deadline: float, ended: Callable[[int], None]
@@ -82,6 +83,13 @@ class Client:
 
     async def _order(self, order_id: str) -> Order | None:
         return await self.get("orders", f"/orders/{order_id}")
+
+
+async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    if not response.ok:
+        raise Refused(f"{response.method} {response.url}: {response.status} {await response.text()}")
+    content: dict[str, Any] = await response.json()
+    return content
 
 
 async def each(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R]:

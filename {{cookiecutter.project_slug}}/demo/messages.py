@@ -1,23 +1,19 @@
-"""How many messages the sidecars moved: deliveries over pub/sub, and calls by invocation."""
+"""How many messages the services received: over pub/sub, and as calls by service invocation."""
 
 import re
 from collections.abc import Iterable
 
-import httpx
+import aiohttp
 from devstack.daprfile import App
 
-COUNTED = re.compile(
-    r"^(?:dapr_component_pubsub_ingress_bulk_event_count"
-    r"|dapr_component_pubsub_ingress_count"
-    r"|dapr_runtime_service_invocation_req_sent_total)\{[^}]*\} (\S+)$",
-    re.MULTILINE,
-)
+RECEIVED = re.compile(r"^messages_received_total\{[^}]*\} (\S+)$", re.MULTILINE)
 
 
 async def count(apps: Iterable[App]) -> float:
-    """The total of all sidecars since they started, from their Prometheus metrics."""
-    async with httpx.AsyncClient(timeout=5) as http:
-        pages = [
-            (await http.get(f"http://127.0.0.1:{app.metrics_port}/metrics")).text for app in apps
-        ]
-    return sum(float(value) for page in pages for value in COUNTED.findall(page))
+    """The total of all services since they started, from their Prometheus metrics."""
+    pages = []
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
+        for app in apps:
+            async with http.get(f"{app.url}/metrics/") as response:
+                pages.append(await response.text())
+    return sum(float(value) for page in pages for value in RECEIVED.findall(page))

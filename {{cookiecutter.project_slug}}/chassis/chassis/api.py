@@ -8,12 +8,12 @@ from fastapi import Depends, Header, Request
 from chassis.service import Service
 
 
-def _running(request: Request) -> Service:
+async def _running(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def _idempotency_key(
+async def _idempotency_key(
     idempotency_key: Annotated[
         str | None,
         Header(

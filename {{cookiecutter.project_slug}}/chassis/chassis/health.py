@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable
 
-import httpx
+import aiohttp
 from fastapi import FastAPI, HTTPException
 
 from chassis.settings import ServiceSettings
 
 POLL_SECONDS = 0.2
-PROBE_SECONDS = 1.0
+PROBE = aiohttp.ClientTimeout(total=1.0)
 
 
 def add_routes(app: FastAPI, settings: ServiceSettings, alive: Callable[[], bool]) -> None:
@@ -39,7 +39,7 @@ async def _answers(settings: ServiceSettings) -> bool:
     # "outbound" leaves the app itself out: it cannot wait for itself.
     url = f"http://{settings.dapr_runtime_host}:{settings.dapr_http_port}/v1.0/healthz/outbound"
     try:
-        async with httpx.AsyncClient(timeout=PROBE_SECONDS) as client:
-            return (await client.get(url)).is_success
-    except httpx.HTTPError:
+        async with aiohttp.request("GET", url, timeout=PROBE) as response:
+            return response.ok
+    except (aiohttp.ClientError, TimeoutError):
         return False

@@ -1,8 +1,9 @@
 """Messages in and out over service invocation: a command is the request, its reply the response."""
 
+from functools import cached_property
 from typing import Annotated, Any
 
-import httpx
+import aiohttp
 from fastapi import Body, FastAPI, Response
 from pydantic import ValidationError
 
@@ -11,8 +12,11 @@ from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers, Step
 from chassis.inbox import to_the_caller
 from chassis.logs import about
+from chassis.metrics import received
 from chassis.processor import Processor
 from chassis.settings import ServiceSettings
+
+MAX_CONNECTIONS = 100
 
 
 def answer(app: FastAPI, handlers: Handlers, processor: Processor) -> None:
@@ -39,6 +43,7 @@ class CloudEventResponse(Response):
 
 def _endpoint(step: Step, processor: Processor) -> Any:
     async def ask(event: Annotated[CloudEvent, Body(media_type=CONTENT_TYPE)]) -> Response:
+        received(step.topic, "invocation")
         with about(event):
             (reply,) = await processor.process(event, step, to_the_caller)
         return CloudEventResponse(reply.on_the_wire())
@@ -50,12 +55,18 @@ class Participants:
     """Other services, called through the sidecar."""
 
     def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _session(self) -> aiohttp.ClientSession:
+        # Made at the first call, because a session belongs to the event loop that it is made on.
+        settings = self._settings
         token = settings.dapr_api_token
-        self._client = httpx.AsyncClient(
-            base_url=f"http://{settings.dapr_runtime_host}:{settings.dapr_http_port}/v1.0/invoke",
+        return aiohttp.ClientSession(
+            f"http://{settings.dapr_runtime_host}:{settings.dapr_http_port}/v1.0/invoke/",
             headers={"dapr-api-token": token.get_secret_value()} if token else {},
-            timeout=settings.handler_timeout_seconds,
-            limits=httpx.Limits(max_connections=100),
+            timeout=aiohttp.ClientTimeout(total=settings.handler_timeout_seconds),
+            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
         )
 
     async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
@@ -68,21 +79,20 @@ class Participants:
         if command.traceparent:
             headers["traceparent"] = command.traceparent
         try:
-            response = await self._client.post(
-                f"/{app_id}/method/commands/{topic}",
-                content=command.on_the_wire(),
-                headers=headers,
-            )
-        except httpx.HTTPError as error:
+            async with self._session.post(
+                f"{app_id}/method/commands/{topic}", data=command.on_the_wire(), headers=headers
+            ) as response:
+                body = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"{asked}: {error!r}") from error
-        if response.is_success:
+        if response.ok:
             try:
-                return CloudEvent.model_validate_json(response.content)
+                return CloudEvent.model_validate_json(body)
             except ValidationError as error:
                 raise Rejected(f"{asked}, and its reply is no CloudEvent: {error}") from error
-        reason = f"{asked}: HTTP {response.status_code}: {response.text[:500]}"
+        reason = f"{asked}: HTTP {response.status}: {body[:500].decode(errors='replace')}"
         # Dapr says 500 while the service is away; only the service itself says 4xx.
-        raise (Rejected if response.is_client_error else Unavailable)(reason)
+        raise (Rejected if 400 <= response.status < 500 else Unavailable)(reason)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._session.close()

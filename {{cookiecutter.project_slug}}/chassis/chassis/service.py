@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from fastapi import FastAPI
-from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from prometheus_client import make_asgi_app
 
 from chassis import health
 from chassis.cloudevents import CloudEvent, envelope
@@ -18,12 +18,13 @@ from chassis.inbox import Inbox, to_its_topic, to_the_caller
 from chassis.invocation import Participants, answer
 from chassis.logs import configure_logging
 from chassis.messages import Message
+from chassis.ports import Broker, Store
 from chassis.problems import use_problem_details
 from chassis.processor import Processor
 from chassis.settings import ServiceSettings
 from chassis.sidecar import Sidecar
 from chassis.subscriptions import Subscriptions
-from chassis.telemetry import configure_tracing, traceparent
+from chassis.telemetry import FASTAPI_TELEMETRY, configure_tracing, traceparent
 from chassis.transaction import adapter
 from chassis.workflow_host import WorkflowHost
 from chassis.workflows import Workflows
@@ -36,28 +37,42 @@ log = logging.getLogger(__name__)
 class Service:
     """What `main.py` composes; `app` is what uvicorn serves."""
 
-    def __init__(self, settings: ServiceSettings, *, title: str, version: str = "1") -> None:
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        *,
+        title: str,
+        version: str = "1",
+        store: Store | None = None,
+        broker: Broker | None = None,
+    ) -> None:
+        """The sidecar is store and broker, except in a test that brings its own."""
         configure_logging(settings.app_id, settings.log_level)
         configure_tracing(settings.app_id)
         self.settings = settings
-        self.sidecar = Sidecar(settings)
+        self._sidecar = Sidecar(settings)
+        self.store: Store = store or self._sidecar
+        self.broker: Broker = broker or self._sidecar
         self.participants = Participants(settings)
         self.processor = Processor(
-            self.sidecar,
-            self.sidecar,
+            self.store,
+            self.broker,
             Inbox(settings.app_id, settings.inbox_ttl_seconds),
             handler_timeout=settings.handler_timeout_seconds,
         )
         self._host: WorkflowHost | None = None
 
-        self.app = FastAPI(title=title, version=version, lifespan=self._lifespan)
+        self.app = FastAPI(
+            title=title,
+            version=version,
+            lifespan=self._lifespan,
+            telemetry=FASTAPI_TELEMETRY,
+        )
         self.app.state.service = self
         self._subscriptions = Subscriptions(self.app, settings, self.processor)
         use_problem_details(self.app)
         health.add_routes(self.app, settings, self._alive)
-        FastAPIInstrumentor.instrument_app(
-            self.app, excluded_urls="healthz,readyz,dapr/.*,events/.*"
-        )
+        self.app.mount("/metrics", make_asgi_app())
 
     def subscribe(self, events: Handlers) -> None:
         """Choreography: events in, and the outcomes out as events for whoever listens."""
@@ -86,7 +101,7 @@ class Service:
 
     async def look_up(self, key: str, kind: type[T]) -> T | None:
         """The committed value under the key. Raises `Unavailable`."""
-        stored = (await self.sidecar.read([key]))[key]
+        stored = (await self.store.read([key]))[key]
         return None if stored.value is None else adapter(kind).validate_json(stored.value)
 
     async def take(self, request: Message, step: Step, id: str) -> tuple[CloudEvent, ...]:
@@ -110,7 +125,7 @@ class Service:
                 await self._host.stop()
             await self.processor.stop()
             await self.participants.close()
-            await self.sidecar.close()
+            await self._sidecar.close()
 
     async def _start_workflows(self) -> None:
         if self._host is None:

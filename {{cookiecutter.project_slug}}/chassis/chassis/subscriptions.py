@@ -14,6 +14,7 @@ from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers, Step
 from chassis.inbox import Destination
 from chassis.logs import about
+from chassis.metrics import received
 from chassis.processor import Processor
 from chassis.settings import ServiceSettings
 
@@ -70,6 +71,7 @@ class Subscriptions(DaprApp):
     def _endpoint(self, step: Step, destination: Destination | None, then: Then | None) -> Any:
         async def deliver(request: Request) -> dict[str, Any]:
             bulk = BulkRequest.model_validate_json(await request.body())
+            received(step.topic, "pubsub", len(bulk.entries))
             verdicts = await asyncio.gather(
                 *(self._verdict(entry.event, step, destination, then) for entry in bulk.entries)
             )

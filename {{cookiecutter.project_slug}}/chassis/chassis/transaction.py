@@ -33,7 +33,8 @@ class Snapshot:
             self._wanted.update(dict.fromkeys(missing))
             if self._fetch is None:
                 self._fetch = asyncio.create_task(self._fetch_wanted())
-            await self._fetch
+            # Shielded: a handler that runs out of time must not end the fetch of the others.
+            await asyncio.shield(self._fetch)
             missing = [key for key in keys if key not in self._stored]
         return [self._stored[key] for key in keys]
 

@@ -28,7 +28,7 @@ async def begin(placed: OrderPlaced, service: Service) -> None:
         traceparent=traceparent(),
     )
     hearing = events[topic_of(OrderPlaced)]
-    await service.sidecar.publish(hearing.topic, [event])
+    await service.broker.publish(hearing.topic, [event])
     # Heard at once, so that the caller can look the order up. When the broker delivers the same
     # event, it is in the inbox already.
     await service.processor.process(event, hearing)

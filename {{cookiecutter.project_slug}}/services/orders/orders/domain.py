@@ -79,7 +79,7 @@ class Order:
 
     def record(self, event: Event, at: datetime) -> "Order":
         step = Recorded(_name(event), at, getattr(event, "reason", None))
-        steps = sorted((*self.steps, step), key=lambda recorded: recorded.at)
+        steps = sorted((*self.steps, step), key=lambda recorded: (recorded.at, recorded.event))
         return replace(self, steps=tuple(steps))
 
     def end(self, end: OrderConfirmed | OrderCancelled, at: datetime) -> "Order":

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from dapr.ext.workflow import DaprWorkflowContext
+from dapr.ext.workflow import DaprWorkflowContext, TaskFailedError
 
 from chassis import CloudEvent, Handlers, Service, Workflows, call
 from contracts import OrderCancelled, OrderConfirmed
@@ -31,7 +31,11 @@ def ask(ctx: DaprWorkflowContext, question: Question) -> Generator[Any, Any, Clo
     for wait in waits(question.patience):
         # Idempotency: it is the same command each time, so a participant that has done it already
         # finds it in its inbox and sends the recorded reply again.
-        yield from call(ctx, send_command, question, retry(question.patience))
+        try:
+            yield from call(ctx, send_command, question, retry(question.patience))
+        except TaskFailedError as error:
+            # The broker may have the command all the same, so the step is undone.
+            raise NoAnswer(question.topic, error.details.message) from error
         try:
             reply = yield ctx.wait_for_external_event(question.command.id, timeout=wait)
         except TimeoutError:
@@ -51,5 +55,5 @@ def waits(patience: timedelta) -> Iterator[timedelta]:
 
 @workflows.activity
 async def send_command(question: Question, service: Service) -> Question:
-    await service.sidecar.publish(question.topic, [question.command])
+    await service.broker.publish(question.topic, [question.command])
     return question

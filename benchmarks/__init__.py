@@ -1,0 +1,1 @@
+"""What the generated choreography costs, against the same chain written as a quickstart."""

@@ -1,0 +1,3 @@
+from step import participant
+
+app = participant("order-placed", "stock-reserved")

@@ -1,0 +1,3 @@
+from step import participant
+
+app = participant("stock-reserved", "payment-captured")

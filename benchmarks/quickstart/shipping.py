@@ -1,0 +1,3 @@
+from step import participant
+
+app = participant("payment-captured", "shipment-dispatched")

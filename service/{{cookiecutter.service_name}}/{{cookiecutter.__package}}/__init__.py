@@ -1,0 +1,1 @@
+"""Hears how an order ends, and keeps what its customer is to be told."""

@@ -1,0 +1,18 @@
+"""A test kit for services: what surrounds a handler, an API or a workflow, in memory."""
+
+from chassis.testing.harness import Harness
+from chassis.testing.memory import MemoryBroker, MemoryStore
+from chassis.testing.running import running
+from chassis.testing.workflows import ActivityCall, EventWait, Played, activity_failed, play
+
+__all__ = [
+    "ActivityCall",
+    "EventWait",
+    "Harness",
+    "MemoryBroker",
+    "MemoryStore",
+    "Played",
+    "activity_failed",
+    "play",
+    "running",
+]

@@ -1,0 +1,46 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chassis.inbox import Inbox
+from chassis.processor import Processor
+from chassis.service import Service
+from chassis.settings import ServiceSettings
+from chassis.testing import Harness, MemoryBroker, MemoryStore
+from chassis.testing.bank import handlers
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def broker() -> MemoryBroker:
+    return MemoryBroker()
+
+
+@pytest.fixture
+def bank() -> Harness:
+    return Harness(handlers, source="bank")
+
+
+@pytest.fixture
+async def processor(store: MemoryStore, broker: MemoryBroker) -> AsyncIterator[Processor]:
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), handler_timeout=0.2)
+    processor.start()
+    yield processor
+    await processor.stop()
+
+
+@pytest.fixture
+def settings() -> ServiceSettings:
+    """Of a service whose sidecar never comes up: nothing listens on port 1."""
+    return ServiceSettings(
+        app_id="bank", dapr_http_port=1, dapr_grpc_port=1, handler_timeout_seconds=0.2
+    )
+
+
+@pytest.fixture
+def service(settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker) -> Service:
+    return Service(settings, title="Bank", store=store, broker=broker)

@@ -1,0 +1,35 @@
+import pytest
+
+from chassis.health import sidecar_ready
+from chassis.service import Service
+from chassis.settings import ServiceSettings
+from chassis.testing import running
+
+
+async def test_a_service_is_alive_without_its_sidecar(service: Service) -> None:
+    async with running(service) as client:
+        response = await client.get("/healthz")
+    assert response.json() == {"status": "alive"}
+
+
+async def test_a_service_is_not_ready_without_its_sidecar_and_says_so(service: Service) -> None:
+    async with running(service) as client:
+        response = await client.get("/readyz")
+    assert response.status_code == 503
+    assert "sidecar" in response.json()["detail"]
+
+
+async def test_a_service_is_not_ready_before_its_workflows_are_hosted(service: Service) -> None:
+    service.host()
+    async with running(service) as client:
+        response = await client.get("/readyz")
+    assert response.status_code == 503
+    assert "workflow host" in response.json()["detail"]
+
+
+async def test_waiting_for_the_sidecar_ends_after_the_start_timeout(
+    settings: ServiceSettings,
+) -> None:
+    impatient = settings.model_copy(update={"start_timeout_seconds": 0.05})
+    with pytest.raises(TimeoutError):
+        await sidecar_ready(impatient)

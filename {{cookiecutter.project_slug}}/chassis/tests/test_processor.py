@@ -1,0 +1,172 @@
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from chassis.cloudevents import CloudEvent, envelope
+from chassis.errors import Refused, StaleWrite, Unavailable
+from chassis.handlers import step
+from chassis.inbox import Inbox
+from chassis.ports import Write
+from chassis.processor import MAX_ATTEMPTS, Processor
+from chassis.testing import MemoryBroker, MemoryStore
+from chassis.testing.bank import Deposit, Deposited, Refusal, deposit
+from chassis.transaction import Transaction
+
+DEPOSIT = step(deposit, Deposit)
+
+
+def event(id: str = "1", **content: Any) -> CloudEvent:
+    return envelope(Deposit(**content), id=id, source="test", traceparent=None)
+
+
+async def test_an_event_is_stored_and_its_outcome_is_published(
+    processor: Processor, store: MemoryStore, broker: MemoryBroker
+) -> None:
+    outcomes = await processor.process(event(amount=5), DEPOSIT)
+    assert store.get("ada", int) == 5
+    assert broker.published["deposited"] == list(outcomes)
+
+
+async def test_a_lost_race_runs_the_handler_again_on_what_the_winner_wrote(
+    processor: Processor, store: MemoryStore
+) -> None:
+    async def overtaken_once(asked: Deposit, tx: Transaction) -> Deposited:
+        deposited = await deposit(asked, tx)
+        if store.get("ada", int) is None:
+            store.put("ada", 100)
+        return deposited
+
+    await processor.process(event(amount=5), step(overtaken_once, Deposit))
+    assert store.get("ada", int) == 105
+
+
+async def test_a_race_that_is_lost_every_time_ends_as_unavailable(
+    processor: Processor, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.processor.random.uniform", lambda low, high: 0)
+    store.failures = [StaleWrite() for _ in range(MAX_ATTEMPTS)]
+    with pytest.raises(Unavailable, match="ETag races"):
+        await processor.process(event(), DEPOSIT)
+    assert store.commits == []
+
+
+async def test_what_waits_together_is_committed_together(
+    processor: Processor, store: MemoryStore
+) -> None:
+    await asyncio.gather(
+        *(processor.process(event(str(n), account=f"account-{n}"), DEPOSIT) for n in range(10))
+    )
+    assert len(store.commits) == 1
+
+
+async def test_deliveries_of_a_group_see_each_other_on_one_key(
+    processor: Processor, store: MemoryStore
+) -> None:
+    results = await asyncio.gather(
+        *(processor.process(event(str(n), amount=1), DEPOSIT) for n in range(5))
+    )
+    assert [outcome.data["balance"] for (outcome,) in results] == [1, 2, 3, 4, 5]
+    assert len(store.commits) == 1
+
+
+async def test_one_event_delivered_twice_in_a_group_has_one_effect(
+    processor: Processor, store: MemoryStore
+) -> None:
+    first, second = await asyncio.gather(
+        processor.process(event("1"), DEPOSIT), processor.process(event("1"), DEPOSIT)
+    )
+    assert first == second
+    assert store.get("ada", int) == 1
+
+
+async def test_a_handler_that_raises_fails_alone(
+    processor: Processor, store: MemoryStore
+) -> None:
+    refused, deposited = await asyncio.gather(
+        processor.process(event("1", amount=-1), DEPOSIT),
+        processor.process(event("2", amount=5), DEPOSIT),
+        return_exceptions=True,
+    )
+    assert isinstance(refused, Refusal)
+    assert isinstance(deposited, tuple)
+    assert store.get("ada", int) == 5
+
+
+async def test_a_message_that_the_store_refuses_does_not_take_its_group_along(
+    broker: MemoryBroker,
+) -> None:
+    class Picky(MemoryStore):
+        async def commit(self, writes: Sequence[Write]) -> None:
+            if any(write.key == "cursed" for write in writes):
+                raise Refused("this key is too much for me")
+            await super().commit(writes)
+
+    store = Picky()
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
+    processor.start()
+    refused, deposited = await asyncio.gather(
+        processor.process(event("1", account="cursed"), DEPOSIT),
+        processor.process(event("2", amount=5), DEPOSIT),
+        return_exceptions=True,
+    )
+    await processor.stop()
+    assert isinstance(refused, Refused)
+    assert isinstance(deposited, tuple)
+    assert store.get("ada", int) == 5
+
+
+async def test_a_store_that_is_away_makes_every_message_of_the_group_come_again(
+    processor: Processor, store: MemoryStore
+) -> None:
+    store.failures = [Unavailable()]
+    results = await asyncio.gather(
+        *(processor.process(event(str(n)), DEPOSIT) for n in range(3)), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [Unavailable] * 3
+
+
+async def test_after_a_failed_publish_the_redelivery_publishes_what_was_recorded(
+    processor: Processor, store: MemoryStore, broker: MemoryBroker
+) -> None:
+    broker.failures = [Unavailable()]
+    with pytest.raises(Unavailable):
+        await processor.process(event("1", amount=5), DEPOSIT)
+    assert store.get("ada", int) == 5
+
+    outcomes = await processor.process(event("1", amount=5), DEPOSIT)
+    assert store.get("ada", int) == 5
+    assert broker.published["deposited"] == list(outcomes)
+
+
+async def test_a_handler_that_takes_too_long_fails_alone_and_stores_nothing(
+    processor: Processor, store: MemoryStore
+) -> None:
+    async def forgetful(asked: Deposit, tx: Transaction) -> Deposited:
+        deposited = await deposit(asked, tx)
+        await asyncio.Event().wait()
+        return deposited
+
+    late, deposited = await asyncio.gather(
+        processor.process(event("1", account="bob"), step(forgetful, Deposit)),
+        processor.process(event("2", amount=5), DEPOSIT),
+        return_exceptions=True,
+    )
+    assert isinstance(late, TimeoutError)
+    assert isinstance(deposited, tuple)
+    assert store.get("bob", int) is None
+
+
+async def test_stopping_finishes_what_waits(store: MemoryStore, broker: MemoryBroker) -> None:
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
+    processor.start()
+    waiting = [
+        asyncio.create_task(processor.process(event(str(n)), DEPOSIT)) for n in range(250)
+    ]
+    await asyncio.sleep(0)
+    await processor.stop()
+    assert store.get("ada", int) == 250
+    assert len(broker.published["deposited"]) == 250
+    assert all(task.done() for task in waiting)
+    assert not processor.alive

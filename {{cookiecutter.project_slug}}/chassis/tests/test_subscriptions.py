@@ -1,0 +1,129 @@
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from chassis.cloudevents import envelope
+from chassis.errors import Unavailable
+from chassis.handlers import Handlers
+from chassis.service import Service
+from chassis.testing import MemoryBroker, MemoryStore, running
+from chassis.testing.bank import Deposit, handlers
+from chassis.transaction import Transaction
+
+
+def wire(id: str = "1", replyto: str | None = None, **content: Any) -> dict[str, Any]:
+    event = envelope(
+        Deposit(**content), id=id, source="test", traceparent=None, replyto=replyto
+    )
+    wired: dict[str, Any] = json.loads(event.on_the_wire())
+    return wired
+
+
+async def verdicts(service: Service, *events: Any) -> list[str]:
+    """What the service answers to each event of one bulk."""
+    entries = [{"entryId": str(n), "event": event} for n, event in enumerate(events)]
+    async with running(service) as client:
+        response = await client.post("/events/deposit", json={"entries": entries})
+    statuses = response.json()["statuses"]
+    assert [status["entryId"] for status in statuses] == [entry["entryId"] for entry in entries]
+    return [status["status"] for status in statuses]
+
+
+async def test_each_topic_is_subscribed_in_bulk_and_with_a_dead_letter_topic(
+    service: Service,
+) -> None:
+    service.subscribe(handlers)
+    async with running(service) as client:
+        (subscription,) = (await client.get("/dapr/subscribe")).json()
+    assert subscription["pubsubname"] == "pubsub"
+    assert subscription["topic"] == "deposit"
+    assert subscription["route"] == "/events/deposit"
+    assert subscription["deadLetterTopic"] == "bank-dead-letters"
+    assert subscription["bulkSubscribe"]["enabled"] is True
+
+
+async def test_a_message_that_was_handled_is_acknowledged(
+    service: Service, store: MemoryStore
+) -> None:
+    service.subscribe(handlers)
+    assert await verdicts(service, wire("1", amount=2), wire("2", amount=3)) == ["SUCCESS"] * 2
+    assert store.get("ada", int) == 5
+
+
+@pytest.mark.parametrize(
+    "hopeless",
+    [
+        None,
+        "text",
+        {"id": "1"},
+        wire() | {"type": "deposit.v9"},
+        wire() | {"data": {"amount": "many"}},
+        wire(amount=-1),
+    ],
+    ids=["nothing", "text", "no CloudEvent", "unknown version", "wrong data", "handler fails"],
+)
+async def test_what_can_never_succeed_is_dropped_and_leaves_the_others_alone(
+    service: Service, store: MemoryStore, hopeless: Any
+) -> None:
+    service.subscribe(handlers)
+    bulk = wire("a", amount=2), hopeless, wire("b", amount=3)
+    assert await verdicts(service, *bulk) == ["SUCCESS", "DROP", "SUCCESS"]
+    assert store.get("ada", int) == 5
+
+
+async def test_an_id_with_other_content_is_dropped(service: Service) -> None:
+    service.subscribe(handlers)
+    assert await verdicts(service, wire("1", amount=2), wire("1", amount=3)) == ["SUCCESS", "DROP"]
+
+
+async def test_a_store_that_is_away_means_try_again(service: Service, store: MemoryStore) -> None:
+    service.subscribe(handlers)
+    store.failures = [Unavailable()]
+    assert await verdicts(service, wire()) == ["RETRY"]
+    assert await verdicts(service, wire()) == ["SUCCESS"]
+
+
+async def test_a_broker_that_is_away_means_try_again(
+    service: Service, broker: MemoryBroker
+) -> None:
+    service.subscribe(handlers)
+    broker.failures = [Unavailable()]
+    assert await verdicts(service, wire()) == ["RETRY"]
+
+
+async def test_a_handler_that_takes_too_long_is_tried_again(service: Service) -> None:
+    async def forgetful(_: Deposit, __: Transaction) -> None:
+        await asyncio.Event().wait()
+
+    slow = Handlers()
+    slow.on(Deposit)(forgetful)
+    service.subscribe(slow)
+    assert await verdicts(service, wire()) == ["RETRY"]
+
+
+async def test_an_event_leads_to_an_event_on_its_own_topic(
+    service: Service, broker: MemoryBroker
+) -> None:
+    service.subscribe(handlers)
+    await verdicts(service, wire(replyto="someone-else"))
+    assert list(broker.published) == ["deposited"]
+
+
+async def test_a_command_is_answered_on_the_topic_that_it_asks_for(
+    service: Service, broker: MemoryBroker
+) -> None:
+    service.obey(handlers)
+    await verdicts(service, wire(replyto="replies"))
+    assert [reply.causationid for reply in broker.published["replies"]] == ["1"]
+    assert list(broker.published) == ["replies"]
+
+
+async def test_a_command_that_asks_for_no_answer_is_obeyed_in_silence(
+    service: Service, broker: MemoryBroker, store: MemoryStore
+) -> None:
+    service.obey(handlers)
+    assert await verdicts(service, wire(amount=5)) == ["SUCCESS"]
+    assert store.get("ada", int) == 5
+    assert not broker.published

@@ -1,0 +1,101 @@
+import asyncio
+
+import pytest
+
+from chassis.cloudevents import envelope
+from chassis.ports import Write
+from chassis.testing import MemoryStore
+from chassis.testing.bank import Deposit
+from chassis.transaction import Snapshot, Transaction
+
+CAUSE = envelope(Deposit(), id="1", source="test", traceparent=None)
+
+
+@pytest.fixture
+def snapshot(store: MemoryStore) -> Snapshot:
+    return Snapshot(store)
+
+
+@pytest.fixture
+def tx(snapshot: Snapshot) -> Transaction:
+    return Transaction(snapshot, CAUSE)
+
+
+async def test_an_absent_key_reads_as_none(tx: Transaction) -> None:
+    assert await tx.get("ada", int) is None
+
+
+async def test_a_write_needs_a_read(tx: Transaction) -> None:
+    with pytest.raises(LookupError, match="ada"):
+        tx.put("ada", 1)
+    with pytest.raises(LookupError, match="ada"):
+        tx.delete("ada")
+
+
+async def test_a_read_sees_what_the_transaction_wrote(tx: Transaction) -> None:
+    await tx.get("ada", int)
+    tx.put("ada", 5)
+    assert await tx.get("ada", int) == 5
+    tx.delete("ada")
+    assert await tx.get("ada", int) is None
+
+
+async def test_nothing_is_stored_before_the_commit(tx: Transaction, store: MemoryStore) -> None:
+    await tx.get("ada", int)
+    tx.put("ada", 5)
+    assert store.get("ada", int) is None
+
+
+async def test_a_write_carries_the_etag_that_was_read(tx: Transaction, store: MemoryStore) -> None:
+    store.put("ada", 5)
+    etag = (await store.read(["ada"]))["ada"].etag
+    await tx.get("ada", int)
+    tx.put("ada", 6)
+    tx.put("ada", 7, ttl_seconds=60)
+    assert tx.writes == [Write("ada", b"7", etag, ttl_seconds=60)]
+
+
+async def test_a_write_of_an_absent_key_demands_that_it_is_still_absent(tx: Transaction) -> None:
+    await tx.get("ada", int)
+    tx.put("ada", 1)
+    assert tx.writes == [Write("ada", b"1", etag=None)]
+
+
+async def test_transactions_side_by_side_read_in_one_call(
+    snapshot: Snapshot, store: MemoryStore
+) -> None:
+    transactions = [Transaction(snapshot, CAUSE) for _ in range(3)]
+    keys = ["ada", "bob", "ada"]
+    await asyncio.gather(
+        *(tx.get(key, int) for tx, key in zip(transactions, keys, strict=True))
+    )
+    assert store.reads == [["ada", "bob"]]
+
+
+async def test_a_key_is_fetched_once_for_a_group(snapshot: Snapshot, store: MemoryStore) -> None:
+    await Transaction(snapshot, CAUSE).get("ada", int)
+    await Transaction(snapshot, CAUSE).get_all(["ada", "bob"], int)
+    assert store.reads == [["ada"], ["bob"]]
+
+
+async def test_a_transaction_that_ends_early_does_not_end_the_read_of_another(
+    snapshot: Snapshot, store: MemoryStore
+) -> None:
+    store.put("ada", 5)
+    hasty = asyncio.create_task(Transaction(snapshot, CAUSE).get("ada", int))
+    patient = asyncio.create_task(Transaction(snapshot, CAUSE).get("ada", int))
+    await asyncio.sleep(0)
+    hasty.cancel()
+    assert await patient == 5
+
+
+async def test_a_transaction_sees_an_earlier_one_of_its_group(
+    snapshot: Snapshot, tx: Transaction
+) -> None:
+    await tx.get("ada", int)
+    tx.put("ada", 5)
+    snapshot.overlay(tx.writes)
+    later = Transaction(snapshot, CAUSE)
+    assert await later.get("ada", int) == 5
+    later.put("ada", 6)
+    assert later.writes == [Write("ada", b"6", etag=None)]
