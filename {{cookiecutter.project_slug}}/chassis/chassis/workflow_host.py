@@ -45,8 +45,8 @@ class WorkflowHost:
         """Raises `TimeoutError` or `RuntimeError` when the sidecar takes no worker in time."""
         settings = self._settings
         address = (settings.dapr_runtime_host, str(settings.dapr_grpc_port))
-        # The SDK formats its own log lines; handing them to the root logger keeps them JSON.
-        options = LoggerOptions(log_level="WARNING", log_handler=_ToRootLogger())
+        # The SDK would add a handler of its own; its lines reach ours all the same.
+        options = LoggerOptions(log_handler=logging.NullHandler())
         self._client = DaprWorkflowClient(*address, logger_options=options)
         runtime = WorkflowRuntime(
             *address,
@@ -126,8 +126,3 @@ def _workflow(workflow: Workflow[Any, Any]) -> Any:
         return result.model_dump(mode="json")
 
     return run
-
-
-class _ToRootLogger(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        logging.getLogger().handle(record)

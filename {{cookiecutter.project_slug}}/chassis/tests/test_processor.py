@@ -81,9 +81,7 @@ async def test_one_event_delivered_twice_in_a_group_has_one_effect(
     assert store.get("ada", int) == 1
 
 
-async def test_a_handler_that_raises_fails_alone(
-    processor: Processor, store: MemoryStore
-) -> None:
+async def test_a_handler_that_raises_fails_alone(processor: Processor, store: MemoryStore) -> None:
     refused, deposited = await asyncio.gather(
         processor.process(event("1", amount=-1), DEPOSIT),
         processor.process(event("2", amount=5), DEPOSIT),
@@ -161,9 +159,7 @@ async def test_a_handler_that_takes_too_long_fails_alone_and_stores_nothing(
 async def test_stopping_finishes_what_waits(store: MemoryStore, broker: MemoryBroker) -> None:
     processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
     processor.start()
-    waiting = [
-        asyncio.create_task(processor.process(event(str(n)), DEPOSIT)) for n in range(250)
-    ]
+    waiting = [asyncio.create_task(processor.process(event(str(n)), DEPOSIT)) for n in range(250)]
     await asyncio.sleep(0)
     await processor.stop()
     assert store.get("ada", int) == 250

@@ -14,9 +14,7 @@ from chassis.transaction import Transaction
 
 
 def wire(id: str = "1", replyto: str | None = None, **content: Any) -> dict[str, Any]:
-    event = envelope(
-        Deposit(**content), id=id, source="test", traceparent=None, replyto=replyto
-    )
+    event = envelope(Deposit(**content), id=id, source="test", traceparent=None, replyto=replyto)
     wired: dict[str, Any] = json.loads(event.on_the_wire())
     return wired
 

@@ -66,9 +66,7 @@ async def test_transactions_side_by_side_read_in_one_call(
 ) -> None:
     transactions = [Transaction(snapshot, CAUSE) for _ in range(3)]
     keys = ["ada", "bob", "ada"]
-    await asyncio.gather(
-        *(tx.get(key, int) for tx, key in zip(transactions, keys, strict=True))
-    )
+    await asyncio.gather(*(tx.get(key, int) for tx, key in zip(transactions, keys, strict=True)))
     assert store.reads == [["ada", "bob"]]
 
 

@@ -1,0 +1,32 @@
+"""The default workspace passes its own checks and its own tests, on the real system."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.template.rendering import cookiecutter
+
+
+@pytest.fixture(scope="module")
+def fresh(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rendering = cookiecutter(template, tmp_path_factory.mktemp("fresh") / "out")
+    assert rendering.code == 0, rendering.stdout + rendering.stderr
+    return rendering.output / "order-fulfilment"
+
+
+@pytest.mark.parametrize("task", ["check", "test"])
+def test_make(task: str, fresh: Path) -> None:
+    # The workspace makes an environment of its own, whichever one these tests run in.
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    done = subprocess.run(
+        ["make", task],
+        cwd=fresh,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, f"make {task} failed:\n{done.stdout}"

@@ -1,0 +1,55 @@
+"""Orchestration and hybrid take the same commands, so they pass the same tests."""
+
+import pytest
+
+from chassis.handlers import Handlers
+from chassis.testing import Harness
+from contracts import ReleaseStock, ReserveStock, StockRejected, StockReleased, StockReserved
+from contracts.testing import ORDER_ID, order_of
+from inventory import hybrid, orchestration
+from inventory.domain import Stock
+
+RESERVE = ReserveStock(order_id=ORDER_ID, order=order_of({"TEA": 3}))
+RELEASE = ReleaseStock(order_id=ORDER_ID)
+
+
+@pytest.fixture(params=[orchestration.commands, hybrid.commands], ids=["orchestration", "hybrid"])
+def inventory(request: pytest.FixtureRequest) -> Harness:
+    commands: Handlers = request.param
+    inventory = Harness(commands, source="inventory")
+    inventory.store.put("stock:TEA", Stock(received=5))
+    return inventory
+
+
+async def test_reserving_is_answered_with_the_order(inventory: Harness) -> None:
+    assert await inventory.handle(RESERVE) == [
+        StockReserved(order_id=ORDER_ID, order=RESERVE.order)
+    ]
+
+
+async def test_asking_again_gets_the_same_answer_whatever_the_id(inventory: Harness) -> None:
+    first = await inventory.handle(RESERVE, id="1")
+    assert await inventory.handle(RESERVE, id="1") == first
+    assert await inventory.handle(RESERVE, id="2") == first
+    assert inventory.store.get("stock:TEA", Stock) == Stock(received=5, reserved=3)
+
+
+async def test_a_rejection_stands_even_if_goods_come_in_later(inventory: Harness) -> None:
+    inventory.store.put("stock:TEA", Stock(received=2))
+    first = await inventory.handle(RESERVE)
+    inventory.store.put("stock:TEA", Stock(received=100))
+    assert await inventory.handle(RESERVE) == first
+
+
+async def test_releasing_gives_the_stock_back_once(inventory: Harness) -> None:
+    await inventory.handle(RESERVE)
+    for _ in range(2):
+        assert await inventory.handle(RELEASE) == [StockReleased(order_id=ORDER_ID)]
+    assert inventory.store.get("stock:TEA", Stock) == Stock(received=5)
+
+
+async def test_a_release_that_overtakes_its_reservation_makes_it_fail(inventory: Harness) -> None:
+    assert await inventory.handle(RELEASE) == [StockReleased(order_id=ORDER_ID)]
+    (late,) = await inventory.handle(RESERVE)
+    assert isinstance(late, StockRejected)
+    assert inventory.store.get("stock:TEA", Stock) == Stock(received=5)

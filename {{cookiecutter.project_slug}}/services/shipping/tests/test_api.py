@@ -1,0 +1,39 @@
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from chassis import Service
+from chassis.testing import MemoryStore, running
+from contracts.testing import ORDER_ID
+from shipping import api
+from shipping.domain import Shipment, Status
+from shipping.settings import settings
+from shipping.steps import shipment_key
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+async def client(store: MemoryStore) -> AsyncIterator[httpx.AsyncClient]:
+    service = Service(settings, title="Shipping", store=store)
+    service.app.include_router(api.router)
+    async with running(service) as client:
+        yield client
+
+
+async def test_the_shipment_of_an_order_can_be_seen(
+    client: httpx.AsyncClient, store: MemoryStore
+) -> None:
+    store.put(shipment_key(ORDER_ID), Shipment(ORDER_ID, Status.DISPATCHED, "NL", "NL-1"))
+    seen = (await client.get(f"/shipments/{ORDER_ID}")).json()
+    assert (seen["status"], seen["tracking"]) == ("dispatched", "NL-1")
+
+
+async def test_an_order_that_shipping_never_heard_of_is_not_found(
+    client: httpx.AsyncClient,
+) -> None:
+    assert (await client.get(f"/shipments/{ORDER_ID}")).status_code == 404

@@ -1,0 +1,33 @@
+import pytest
+
+from chassis.testing import Harness
+from contracts import PaymentCaptured, ShipmentDispatched, ShipmentFailed
+from contracts.testing import ORDER_ID, order_of
+from shipping import choreography
+
+
+def paid(country: str) -> PaymentCaptured:
+    return PaymentCaptured(order_id=ORDER_ID, order=order_of(country=country), amount_cents=100)
+
+
+@pytest.fixture
+def shipping() -> Harness:
+    return Harness(choreography.events, source="shipping")
+
+
+async def test_a_paid_order_is_dispatched(shipping: Harness) -> None:
+    (dispatched,) = await shipping.handle(paid("NL"))
+    assert isinstance(dispatched, ShipmentDispatched)
+    assert dispatched.country == "NL"
+
+
+async def test_a_paid_order_to_where_no_carrier_goes_fails(shipping: Harness) -> None:
+    assert await shipping.handle(paid("AQ")) == [
+        ShipmentFailed(order_id=ORDER_ID, reason="no carrier serves AQ")
+    ]
+
+
+async def test_an_event_that_comes_twice_ships_once(shipping: Harness) -> None:
+    first = await shipping.handle(paid("NL"), id="1")
+    assert await shipping.handle(paid("NL"), id="1") == first
+    assert len(shipping.store.commits) == 1

@@ -1,0 +1,43 @@
+"""The whole workspace on real sidecars, started once for all tests of this folder."""
+
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
+
+import pytest
+from demo.client import Client
+from devstack import stack
+from devstack.daprfile import DaprFile
+
+from collector import Collector
+
+
+@pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    with Collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def workspace(collector: Collector) -> Iterator[DaprFile]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+        # Not `running()`: services that are up already send their spans elsewhere.
+        stack.up()
+        try:
+            yield DaprFile()
+        finally:
+            stack.down()
+
+
+@pytest.fixture
+async def client(workspace: DaprFile) -> AsyncIterator[Client]:
+    client = Client(workspace.apps)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def run() -> str:
+    """A name that no other test uses, for SKUs, cards and keys."""
+    return f"T-{uuid4().hex[:10].upper()}"
