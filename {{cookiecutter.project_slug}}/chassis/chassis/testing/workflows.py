@@ -1,7 +1,7 @@
 """Workflows, played turn by turn without an engine."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -18,7 +18,7 @@ class ActivityCall:
 
     name: str
     input: Any
-    retry_policy: Any = None
+    retry_policy: Any = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ async def test_bad_input_is_refused_with_the_name_of_the_field(
 ) -> None:
     response = await place(client, **changes)
     assert response.status_code == 422
-    assert [error["where"] for error in response.json()["errors"]] == [field]
+    assert field in [error["where"] for error in response.json()["errors"]]
 
 
 async def test_a_key_with_control_characters_is_refused(client: httpx.AsyncClient) -> None:
