@@ -48,6 +48,7 @@ def cookiecutter(
 
 
 def cruft(repository: Path, output: Path, *options: str) -> Rendering:
+    """`cruft create`."""
     return run(
         output,
         "cruft",
@@ -88,7 +89,7 @@ def snapshot(target: Path) -> Path:
 
 
 def commit(folder: Path) -> Path:
-    """Make a git repository of the folder."""
+    """The folder as it is now, in a git repository."""
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
     author = ["-c", "user.name=Test", "-c", "user.email=test@example.invalid"]

@@ -60,6 +60,10 @@ def test_the_slug_follows_from_the_name(template: Path, output: Path) -> None:
     assert rendered(template, output, project_name="Tea Shop No. 5").name == "tea-shop-no-5"
 
 
+def test_the_slug_that_follows_from_a_long_name_is_cut(template: Path, output: Path) -> None:
+    assert len(rendered(template, output, project_name="Tea " * 40).name) <= 50
+
+
 def test_the_slug_names_the_folder_and_the_project(template: Path, output: Path) -> None:
     workspace = rendered(template, output, project_slug="tea-shop")
     assert workspace.name == "tea-shop"
@@ -68,9 +72,9 @@ def test_the_slug_names_the_folder_and_the_project(template: Path, output: Path)
 
 def test_description_and_author_reach_the_project(template: Path, output: Path) -> None:
     workspace = rendered(
-        template, output, description="Tea & more: 100 % <fresh> #1 ☕", author="Zoë D'Arc, Åsa"
+        template, output, description="Tea & more: 100 % <fresh> #1 ☕ 😀", author="Zoë D'Arc, Åsa"
     )
-    assert project(workspace)["description"] == "Tea & more: 100 % <fresh> #1 ☕"
+    assert project(workspace)["description"] == "Tea & more: 100 % <fresh> #1 ☕ 😀"
     assert project(workspace)["authors"] == [{"name": "Zoë D'Arc, Åsa"}]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.rendering import Tree, cookiecutter, cruft, git, tree
+from tests.template.rendering import Tree, commit, cookiecutter, cruft, git, run, tree
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -40,6 +40,27 @@ def test_two_renderings_are_the_same_to_the_byte(
     rendering = cookiecutter(template, output)
     assert rendering.code == 0, rendering.stdout + rendering.stderr
     assert differences(tree(output / "order-fulfilment"), tree(workspace)) == []
+
+
+def test_cruft_brings_a_later_version(template: Path, output: Path) -> None:
+    repository = output.parent / "template"
+    git(template, "clone", "--quiet", str(template), str(repository))
+    answer = '{"project_slug": "tea-shop", "description": "Fresh tea"}'
+    assert cruft(repository, output, "--extra-context", answer).code == 0
+    workspace = commit(output / "tea-shop")
+    before = tree(workspace)
+
+    gitignore = repository / "{{cookiecutter.project_slug}}/.gitignore"
+    gitignore.write_text(gitignore.read_text() + "later/\n")
+    commit(repository)
+    updated = run(output, "cruft", "update", "--skip-apply-ask", "--project-dir", str(workspace))
+
+    assert updated.code == 0, updated.stdout + updated.stderr
+    changed = differences(tree(workspace), before)
+    assert [name for name in changed if not name.startswith(".git/")] == [
+        ".cruft.json",
+        ".gitignore",
+    ]
 
 
 def test_what_is_committed_is_all_that_a_workspace_holds(template: Path, workspace: Path) -> None:

@@ -1,4 +1,4 @@
-"""python -m demo [--orders N]: the three styles on the real system. Exit code 1 if a check fails."""
+"""python -m demo [--orders N]: the three styles on the real system; exits 1 if a check fails."""
 
 import argparse
 import asyncio
@@ -7,14 +7,14 @@ import sys
 import time
 
 import aiohttp
-from devstack import stack
-from devstack.daprfile import DaprFile
-from devstack.errors import StackError
 from rich.console import Console
 from rich.progress import Progress
 
 from demo import checks, messages, mix, report
 from demo.client import Client, Refused, Timeout, each
+from devstack import stack
+from devstack.daprfile import DaprFile
+from devstack.errors import StackError
 
 STYLES = ("choreography", "orchestration", "hybrid")
 DEADLINE_SECONDS = 180
@@ -49,16 +49,21 @@ async def run_style(
         await client.receive_stock(sku, 6 * count)
     before = await messages.count(file.apps.values())
     with Progress(console=console, transient=True) as progress:
-        ending = progress.add_task(style, total=count)
-        order_ids = await each(plans, client.place)
+        accepted = progress.add_task(f"{style}: accepted", total=count)
+        ended = progress.add_task(f"{style}: ended", total=count)
+
+        async def place(plan: mix.Plan) -> str:
+            order_id = await client.place(plan)
+            progress.advance(accepted)
+            return order_id
+
+        order_ids = await each(plans, place)
         orders = await client.wait_until_ended(
-            order_ids, DEADLINE_SECONDS, lambda ended: progress.update(ending, completed=ended)
+            order_ids, DEADLINE_SECONDS, lambda number: progress.update(ended, completed=number)
         )
     moved = await messages.count(file.apps.values()) - before
     console.print(f"{style}: {count} orders have ended, checking that they add up")
-    return report.Result(style, orders, moved), await checks.violations(
-        client, name, plans, orders
-    )
+    return report.Result(style, orders, moved), await checks.violations(client, name, plans, orders)
 
 
 def main() -> int:

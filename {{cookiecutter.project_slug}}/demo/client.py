@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import aiohttp
-from devstack.daprfile import App
 
 from demo.mix import Plan
+from devstack.daprfile import App
 
 CONCURRENCY = 32
 POLL_SECONDS = 0.25
@@ -87,7 +87,9 @@ class Client:
 
 async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
     if not response.ok:
-        raise Refused(f"{response.method} {response.url}: {response.status} {await response.text()}")
+        raise Refused(
+            f"{response.method} {response.url}: {response.status} {await response.text()}"
+        )
     content: dict[str, Any] = await response.json()
     return content
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 import aiohttp
+
 from devstack.daprfile import App
 
 RECEIVED = re.compile(r"^messages_received_total\{[^}]*\} (\S+)$", re.MULTILINE)

@@ -29,8 +29,8 @@ def holder(port: int) -> str:
     """The process that listens there, as far as this user may know."""
     try:
         for connection in psutil.net_connections("inet"):
-            listening = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-            if listening and connection.pid:
+            listening = connection.status == psutil.CONN_LISTEN and connection.pid
+            if listening and connection.laddr and connection.laddr.port == port:
                 process = psutil.Process(connection.pid)
                 return f"process {process.pid}: {' '.join(process.cmdline())[:120]}"
     except psutil.Error:

@@ -34,16 +34,13 @@ def start(name: str, command: Sequence[str], environment: dict[str, str]) -> psu
     return process
 
 
-def stop_all() -> list[str]:
-    """Stop what was started, last first; returns the names of what was running."""
-    stopped = []
+def stop_all() -> None:
+    """Stop what was started, last first: the services need their broker until the end."""
     for entry in reversed(_remembered()):
         process = _process(entry)
         if process is not None:
-            stopped.append(str(entry["name"]))
             _stop(process)
     _remember([])
-    return stopped
 
 
 def running() -> list[str]:

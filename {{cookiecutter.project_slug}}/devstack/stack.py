@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import psutil
 from rich.console import Console
@@ -55,9 +56,9 @@ def up() -> None:
 
 
 def down() -> None:
-    with console.status("stopping"):
-        stopped = processes.stop_all()
-    console.print(f"stopped: {', '.join(stopped) or 'nothing was running'}")
+    alive = processes.running()
+    console.print(f"stopping: {', '.join(alive) or 'nothing is running'}")
+    processes.stop_all()
 
 
 @contextmanager
@@ -73,9 +74,7 @@ def running() -> Iterator[DaprFile]:
         down()
 
 
-def _ensure(
-    name: str, port: int, command: list[str] | None, found: runtime.Runtime
-) -> None:
+def _ensure(name: str, port: int, command: list[str] | None, found: runtime.Runtime) -> None:
     if ports.answers(port):
         console.print(f"{name}: port {port} answers already, taken as it is")
         return
@@ -91,13 +90,11 @@ def _ensure(
 def _run_services(found: runtime.Runtime, file: DaprFile) -> None:
     process = processes.start("dapr", [str(found.cli), "run", "-f", "."], found.environment)
     for app in file.apps.values():
-        ready = f"{app.url}/readyz"
-        _wait(f"{app.app_id} at {app.url}", lambda url=ready: _ok(url), "dapr", process)
+        ready = partial(_ok, f"{app.url}/readyz")
+        _wait(f"{app.app_id} at {app.url}", ready, "dapr", process)
 
 
-def _wait(
-    what: str, is_up: Callable[[], bool], name: str, process: psutil.Process
-) -> None:
+def _wait(what: str, is_up: Callable[[], bool], name: str, process: psutil.Process) -> None:
     began = time.monotonic()
     with console.status(f"{what}: starting"):
         while not is_up():
@@ -142,9 +139,7 @@ def _scheduler(found: runtime.Runtime, port: int) -> list[str] | None:
     )
 
 
-def _control_plane(
-    found: runtime.Runtime, name: str, port: int, *flags: str
-) -> list[str] | None:
+def _control_plane(found: runtime.Runtime, name: str, port: int, *flags: str) -> list[str] | None:
     binary = found.binary(name)
     if binary is None:
         return None

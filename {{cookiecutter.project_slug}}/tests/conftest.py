@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
+
+from collector import Collector
 from demo.client import Client
 from devstack import stack
 from devstack.daprfile import DaprFile
-
-from collector import Collector
 
 
 @pytest.fixture(scope="session")

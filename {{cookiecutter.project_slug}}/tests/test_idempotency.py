@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
+
 from demo.client import Client, Refused
 from demo.mix import Kind
-
 from orders_of import STYLES, ended, stocked
 
 

@@ -1,10 +1,10 @@
 """One order of each kind in each style, through real sidecars, down to the participants' books."""
 
 import pytest
+
 from demo import checks
 from demo.client import Client
 from demo.mix import Kind
-
 from orders_of import STYLES, ended, stocked
 
 pytestmark = pytest.mark.parametrize("style", STYLES)

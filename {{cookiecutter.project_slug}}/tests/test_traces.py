@@ -6,11 +6,11 @@ from secrets import token_hex
 
 import aiohttp
 import pytest
+
+from collector import Collector
 from demo.client import Client
 from demo.mix import Kind
 from devstack.daprfile import ROOT, DaprFile
-
-from collector import Collector
 from orders_of import STYLES, ended, stocked
 
 SERVICES = {"orders", "inventory", "payments", "shipping"}

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 from dapr.ext.workflow import DaprWorkflowClient, WorkflowHistoryEventType
+
 from demo.client import Client
 from demo.mix import Kind
 from devstack.daprfile import DaprFile
-
 from orders_of import ended, stocked
 
 

@@ -1,0 +1,26 @@
+"""A busy port is named, with what needs it and what holds it."""
+
+import os
+import socket
+
+import pytest
+
+from devstack import ports
+from devstack.errors import StackError
+
+
+def test_a_busy_port_is_named_with_its_purpose_and_its_holder() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        with pytest.raises(StackError) as refusal:
+            ports.require_free({port: "API of orders"})
+
+    assert f"port {port} (API of orders) is taken by process {os.getpid()}" in str(refusal.value)
+
+
+def test_free_ports_are_no_trouble() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    ports.require_free({port: "API of orders"})
