@@ -1,4 +1,4 @@
-"""Place orders and wait until each has ended; prints one JSON line. Runs in the workspace's venv."""
+"""Place orders and wait until each has ended; prints a JSON line. Runs in the workspace's venv."""
 
 import asyncio
 import json

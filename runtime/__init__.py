@@ -1,9 +1,10 @@
-"""A pinned Dapr runtime for a machine that has none: `python3 -m runtime`."""
+"""A pinned Dapr runtime for a machine without one: ``python3 -m runtime`` prints its path."""
 
 import sys
 
-# Stands here and not in __main__, because the modules it imports already need both.
-if sys.version_info < (3, 11):  # noqa: UP036
-    raise SystemExit("runtime: Python 3.11 or newer is needed. Run it with a newer python3.")
-if sys.platform == "win32":
-    raise SystemExit("runtime: Windows itself is not covered. Run it inside WSL 2.")
+# Said here because the modules below this one already fail to import where it matters.
+if sys.hexversion < 0x030B0000 or sys.platform == "win32":
+    sys.exit(
+        "runtime: needs Python 3.11 or newer on Linux or macOS.\n"
+        "  do: start it with a newer python3, and on Windows inside WSL"
+    )

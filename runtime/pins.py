@@ -1,44 +1,71 @@
-"""What is pinned: versions, the Go modules that hold every dependency, and this platform."""
+"""Which versions this runtime is made of, and for which platform.
+
+The two ``go.mod`` files are the only place that names a version: a bump is a ``go get`` there,
+and the archives, the build and the cache follow it.
+"""
 
 import hashlib
 import platform
 import re
 from pathlib import Path
 
-DAPR = "1.18.2"
-CLI = "1.16.5"
-CONTROL_PLANE = ("placement", "scheduler", "sentry")
-RUNTIME_BINARIES = ("daprd", *CONTROL_PLANE)
-BINARIES = (*RUNTIME_BINARIES, "dapr")
-
 MODULES = Path(__file__).parent / "modules"
 RUNTIME_MODULE = MODULES / "daprd"
 CLI_MODULE = MODULES / "cli"
 
-OS = platform.system().lower()
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv6l": "arm", "armv7l": "arm"}
-ARCH = _MACHINES.get(platform.machine(), platform.machine())
+RUNTIME_BINARIES = ("daprd", "placement", "scheduler", "sentry")
+CLI_BINARY = "dapr"
+BINARIES = (*RUNTIME_BINARIES, CLI_BINARY)
 
 Version = tuple[int, int, int]
 
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "amd64": "amd64",
+    "aarch64": "arm64",
+    "arm64": "arm64",
+    "armv7l": "arm",
+}
 
-def version_in(text: str) -> Version | None:
-    """The first version in a text; a missing patch counts as 0. None when there is none."""
+
+def _pinned(module: Path, directive: str) -> str:
+    found = re.search(
+        rf"^\s*(?:require\s+)?{re.escape(directive)} v?([\d.]+)$",
+        (module / "go.mod").read_text(),
+        re.MULTILINE,
+    )
+    if found is None:
+        raise ValueError(f"{module / 'go.mod'} pins no version of {directive}")
+    return found[1]
+
+
+RUNTIME_VERSION = _pinned(RUNTIME_MODULE, "github.com/dapr/dapr")
+CLI_VERSION = _pinned(CLI_MODULE, "github.com/dapr/cli")
+GO_VERSION = _pinned(RUNTIME_MODULE, "go")
+
+
+def version(text: str) -> Version | None:
+    """The first ``major.minor[.patch]`` in a program's answer, or None."""
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
 def fits(found: Version, pinned: str) -> bool:
-    """Same major, and at least the pinned minor."""
-    major, minor, _ = found
-    wanted = version_in(pinned)
-    return wanted is not None and major == wanted[0] and minor >= wanted[1]
+    """Whether an installed version can stand in for the pinned one: same major, no older minor."""
+    wanted = version(pinned)
+    return wanted is not None and found[0] == wanted[0] and found[1] >= wanted[1]
+
+
+def target() -> tuple[str, str]:
+    """This machine as (operating system, architecture), in Go's and the archives' spelling."""
+    machine = platform.machine().lower()
+    return platform.system().lower(), _ARCHITECTURES.get(machine, machine)
 
 
 def key() -> str:
-    """Changes with the versions, the platform and anything in the two Go modules."""
-    digest = hashlib.sha256(f"{CLI}\n".encode())
+    """Names the one runtime that these pins give on this platform."""
+    digest = hashlib.sha256()
     for module in (RUNTIME_MODULE, CLI_MODULE):
         for name in ("go.mod", "go.sum"):
             digest.update((module / name).read_bytes())
-    return f"{DAPR}-{OS}-{ARCH}-{digest.hexdigest()[:12]}"
+    return "-".join((RUNTIME_VERSION, CLI_VERSION, *target(), digest.hexdigest()[:12]))

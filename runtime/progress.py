@@ -1,36 +1,51 @@
-"""Messages and progress, all on stderr: stdout is for the path alone."""
+"""Says what is going on, on stderr; stdout belongs to the path."""
 
-import shutil
+import os
 import sys
 import time
 
-TTY_PAUSE = 0.2
-LOG_PAUSE = 15.0
+_TERMINAL_SECONDS = 0.2
+_PLAIN_SECONDS = 15.0
 
 
 class Progress:
-    """One rewritten line on a terminal; elsewhere a plain line every 15 seconds."""
+    """One line that is rewritten on a terminal, a plain line now and then in a log."""
 
     def __init__(self) -> None:
-        self._start = time.monotonic()
-        self._last = float("-inf")
-        self._tty = sys.stderr.isatty()
+        self._terminal = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._shown = self._started if not self._terminal else 0.0
 
-    def say(self, text: str) -> None:
-        """A line that stays."""
-        self._write(f"runtime: {text}\n")
+    def say(self, message: str) -> None:
+        """Write a line that stays."""
+        print(f"{self._clear()}runtime: {message}", file=sys.stderr, flush=True)
 
-    def show(self, text: str) -> None:
-        """Where the work stands. Call it often; it prints only as often as is useful."""
+    def update(self, state: str) -> None:
+        """Show how far the work is; call it as often as you like."""
         now = time.monotonic()
-        if now - self._last < (TTY_PAUSE if self._tty else LOG_PAUSE):
+        if now - self._shown < (_TERMINAL_SECONDS if self._terminal else _PLAIN_SECONDS):
             return
-        self._last = now
-        minutes, seconds = divmod(int(now - self._start), 60)
-        line = f"runtime: [{minutes}:{seconds:02}] {text}"
-        # A line that wraps cannot be rewritten.
-        self._write(line[: shutil.get_terminal_size().columns - 1] if self._tty else line + "\n")
+        self._shown = now
+        minutes, seconds = divmod(int(now - self._started), 60)
+        line = f"runtime: [{minutes:02}:{seconds:02}] {state}"
+        if self._terminal:
+            # A wrapped line could not be rewritten.
+            width = _columns() - 1
+            print(f"{self._clear()}{line[:width]}", end="", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
 
-    def _write(self, text: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{text}" if self._tty else text)
-        sys.stderr.flush()
+    def close(self) -> None:
+        """Leave no half-written line behind."""
+        print(self._clear(), end="", file=sys.stderr, flush=True)
+
+    def _clear(self) -> str:
+        return "\r\x1b[K" if self._terminal else ""
+
+
+def _columns() -> int:
+    # shutil.get_terminal_size asks stdout, which is a pipe when a Makefile reads the path.
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        return 80

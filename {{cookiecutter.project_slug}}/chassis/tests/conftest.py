@@ -27,7 +27,7 @@ def bank() -> Harness:
 
 @pytest.fixture
 async def processor(store: MemoryStore, broker: MemoryBroker) -> AsyncIterator[Processor]:
-    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), handler_timeout=0.2)
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
     processor.start()
     yield processor
     await processor.stop()
@@ -36,9 +36,7 @@ async def processor(store: MemoryStore, broker: MemoryBroker) -> AsyncIterator[P
 @pytest.fixture
 def settings() -> ServiceSettings:
     """Of a service whose sidecar never comes up: nothing listens on port 1."""
-    return ServiceSettings(
-        app_id="bank", dapr_http_port=1, dapr_grpc_port=1, handler_timeout_seconds=0.2
-    )
+    return ServiceSettings(app_id="bank", dapr_http_port=1, dapr_grpc_port=1)
 
 
 @pytest.fixture

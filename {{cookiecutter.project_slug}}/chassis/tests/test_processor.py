@@ -139,18 +139,21 @@ async def test_after_a_failed_publish_the_redelivery_publishes_what_was_recorded
 
 
 async def test_a_handler_that_takes_too_long_fails_alone_and_stores_nothing(
-    processor: Processor, store: MemoryStore
+    store: MemoryStore, broker: MemoryBroker
 ) -> None:
     async def forgetful(asked: Deposit, tx: Transaction) -> Deposited:
         deposited = await deposit(asked, tx)
         await asyncio.Event().wait()
         return deposited
 
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), handler_timeout=0.2)
+    processor.start()
     late, deposited = await asyncio.gather(
         processor.process(event("1", account="bob"), step(forgetful, Deposit)),
         processor.process(event("2", amount=5), DEPOSIT),
         return_exceptions=True,
     )
+    await processor.stop()
     assert isinstance(late, TimeoutError)
     assert isinstance(deposited, tuple)
     assert store.get("bob", int) is None

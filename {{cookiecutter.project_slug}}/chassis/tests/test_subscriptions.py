@@ -8,6 +8,7 @@ from chassis.cloudevents import envelope
 from chassis.errors import Unavailable
 from chassis.handlers import Handlers
 from chassis.service import Service
+from chassis.settings import ServiceSettings
 from chassis.testing import MemoryBroker, MemoryStore, running
 from chassis.testing.bank import Deposit, handlers
 from chassis.transaction import Transaction
@@ -91,12 +92,16 @@ async def test_a_broker_that_is_away_means_try_again(
     assert await verdicts(service, wire()) == ["RETRY"]
 
 
-async def test_a_handler_that_takes_too_long_is_tried_again(service: Service) -> None:
+async def test_a_handler_that_takes_too_long_is_tried_again(
+    settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker
+) -> None:
     async def forgetful(_: Deposit, __: Transaction) -> None:
         await asyncio.Event().wait()
 
     slow = Handlers()
     slow.on(Deposit)(forgetful)
+    impatient = settings.model_copy(update={"handler_timeout_seconds": 0.05})
+    service = Service(impatient, title="Bank", store=store, broker=broker)
     service.subscribe(slow)
     assert await verdicts(service, wire()) == ["RETRY"]
 
@@ -125,3 +130,11 @@ async def test_a_command_that_asks_for_no_answer_is_obeyed_in_silence(
     assert await verdicts(service, wire(amount=5)) == ["SUCCESS"]
     assert store.get("ada", int) == 5
     assert not broker.published
+
+
+async def test_a_reply_that_comes_before_the_workflows_are_hosted_comes_again(
+    service: Service, store: MemoryStore
+) -> None:
+    service.host(replies=handlers)
+    assert await verdicts(service, wire("1", amount=5)) == ["RETRY"]
+    assert store.get("ada", int) == 5

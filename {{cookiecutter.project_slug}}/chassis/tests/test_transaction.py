@@ -26,9 +26,9 @@ async def test_an_absent_key_reads_as_none(tx: Transaction) -> None:
 
 
 async def test_a_write_needs_a_read(tx: Transaction) -> None:
-    with pytest.raises(LookupError, match="ada"):
+    with pytest.raises(LookupError, match="'ada' was written without being read"):
         tx.put("ada", 1)
-    with pytest.raises(LookupError, match="ada"):
+    with pytest.raises(LookupError, match="'ada' was written without being read"):
         tx.delete("ada")
 
 

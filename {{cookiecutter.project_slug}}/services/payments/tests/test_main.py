@@ -1,0 +1,22 @@
+import httpx
+
+from payments.main import app
+
+
+async def test_payments_hears_of_just_these_topics() -> None:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://payments") as client:
+        subscriptions = (await client.get("/dapr/subscribe")).json()
+    assert sorted(subscription["topic"] for subscription in subscriptions) == [
+        "capture-payment",
+        "refund-payment",
+        "shipment-failed",
+        "stock-reserved",
+    ]
+
+
+def test_payments_can_be_asked_by_service_invocation() -> None:
+    assert sorted(path for path in app.openapi()["paths"] if path.startswith("/commands")) == [
+        "/commands/capture-payment",
+        "/commands/refund-payment",
+    ]

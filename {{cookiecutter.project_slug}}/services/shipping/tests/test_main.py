@@ -1,0 +1,19 @@
+import httpx
+
+from shipping.main import app
+
+
+async def test_shipping_hears_of_just_these_topics() -> None:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shipping") as client:
+        subscriptions = (await client.get("/dapr/subscribe")).json()
+    assert sorted(subscription["topic"] for subscription in subscriptions) == [
+        "dispatch-shipment",
+        "payment-captured",
+    ]
+
+
+def test_shipping_can_be_asked_by_service_invocation() -> None:
+    assert sorted(path for path in app.openapi()["paths"] if path.startswith("/commands")) == [
+        "/commands/dispatch-shipment",
+    ]
