@@ -1,76 +1,80 @@
-"""Finished runtimes, outside the checkout: `<XDG cache>/dapr-styles/<source>-<key>/.dapr`.
+"""Where a finished runtime is kept, so that it appears there whole or not at all.
 
-Whatever is unfinished lives below `partial/`, so a reader that looks for `*/.dapr` never meets it.
+Layout: ``<cache home>/dapr-styles/runtime/<key>-<source>/.dapr/...``, beside a lock file and
+the Go that a build may have had to fetch.
 """
 
 import fcntl
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from runtime import pins
 from runtime.progress import Progress
 
+_POLL_SECONDS = 0.2
+
+# The CLI insists on the file, not on any setting in it.
+_CONFIGURATION = """\
+apiVersion: dapr.io/v1alpha1
+kind: Configuration
+metadata:
+  name: daprConfig
+spec: {}
+"""
+
 
 def root() -> Path:
-    """The XDG specification says to ignore a relative path."""
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(named) if os.path.isabs(named) else Path.home() / ".cache"
-    return base / "dapr-styles"
+    """The folder that holds all of it; removing it is always safe."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification wants a relative path ignored.
+    base = Path(home) if os.path.isabs(home) else Path.home() / ".cache"
+    return base / "dapr-styles" / "runtime"
 
 
-def find(sources: Iterable[str]) -> tuple[str, Path] | None:
-    """The first of these sources that has a complete runtime here, and its path."""
-    return next(((name, _path(name)) for name in sources if _complete(_path(name))), None)
+def place(source: str) -> Path:
+    """Where the runtime of these pins from this source is, or will be."""
+    return root() / f"{pins.key()}-{source}"
+
+
+def programs(runtime: Path) -> Path:
+    """The folder with the executables of a runtime."""
+    return runtime / ".dapr" / "bin"
+
+
+def complete(runtime: Path) -> bool:
+    """Whether all executables are there; a stray clean-up may have taken some."""
+    return all(os.access(programs(runtime) / name, os.X_OK) for name in pins.BINARIES)
 
 
 @contextmanager
-def lock(progress: Progress) -> Iterator[None]:
-    """One process works, the others wait. A holder that dies lets go. Raises OSError."""
+def locked(progress: Progress) -> Iterator[None]:
+    """Let one process at a time write to the cache; it ends with the process, however that ends."""
     root().mkdir(parents=True, exist_ok=True)
-    with open(root() / "lock", "w") as file:
+    with (root() / "lock").open("w") as lock:
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                progress.show("another process fetches this runtime; waiting for it")
-                time.sleep(0.2)
-        # Only the holder writes there, so what is there was left by one that was killed.
-        shutil.rmtree(root() / "partial", ignore_errors=True)
+                progress.update("another run is getting the runtime; waiting for it")
+                time.sleep(_POLL_SECONDS)
         yield
 
 
 @contextmanager
-def partial() -> Iterator[Path]:
-    """An empty directory for a runtime in the making; gone afterwards unless published."""
-    parent = root() / "partial"
-    parent.mkdir()
+def staged(runtime: Path) -> Iterator[Path]:
+    """Give a folder to fill, and make it the runtime if the block succeeds. Needs the lock."""
+    partial = runtime.with_name(f"{runtime.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
     try:
-        yield Path(tempfile.mkdtemp(dir=parent))
+        programs(partial).mkdir(parents=True)
+        (partial / ".dapr" / "config.yaml").write_text(_CONFIGURATION)
+        yield partial
+        shutil.rmtree(runtime, ignore_errors=True)
+        partial.rename(runtime)
     finally:
-        shutil.rmtree(parent, ignore_errors=True)
-
-
-def publish(directory: Path, source: str) -> Path:
-    """Makes a complete directory the cached runtime, in one step. Call it under the lock."""
-    target = _path(source)
-    # Something stands here only when a person removed a part of it.
-    shutil.rmtree(target, ignore_errors=True)
-    directory.chmod(0o755)
-    return directory.rename(target)
-
-
-def _path(source: str) -> Path:
-    return root() / f"{source}-{pins.key()}"
-
-
-def _complete(path: Path) -> bool:
-    binaries = (path / ".dapr" / "bin" / name for name in pins.BINARIES)
-    return (path / ".dapr" / "config.yaml").is_file() and all(
-        os.access(binary, os.X_OK) for binary in binaries
-    )
+        shutil.rmtree(partial, ignore_errors=True)

@@ -15,14 +15,15 @@ _ANSWER_SECONDS = 10.0
 _REASON_LINES = 6
 
 
-def ask(command: Sequence[str | Path]) -> str:
+def ask(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> str:
     """What a program prints within ten seconds, such as its version.
 
-    Raises OSError when it cannot be started, and when it is silent or fails.
+    Raises OSError when it cannot be started, stays silent or fails.
     """
     try:
         answer = subprocess.run(
             command,
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -35,7 +36,7 @@ def ask(command: Sequence[str | Path]) -> str:
         raise OSError(f"no answer within {_ANSWER_SECONDS:.0f} s") from error
     output = answer.stdout.strip()
     if answer.returncode != 0:
-        raise OSError(f"exit status {answer.returncode}: {tail(output)}")
+        raise OSError(f"exit status {answer.returncode}: {output[-200:]}")
     return output
 
 
@@ -49,14 +50,12 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> None:
-    """Run a long command; `watch` is shown its complete output lines several times a second.
+    """Run a long command; several times a second `watch` is shown all lines it wrote so far.
 
-    `deadline` is a time.monotonic() value. Raises Failure, whose reason ends with the last lines
-    that the command wrote.
+    `deadline` is a time.monotonic() value. Raises Failure, with the last lines in its reason.
     """
-    lines: list[str] = []
-    # A file instead of a pipe: the loop below never blocks, so the deadline and the clock hold.
-    with tempfile.TemporaryFile("w+b") as output:
+    # A file and not a pipe: reading it never blocks, so the deadline and the shown clock hold.
+    with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
                 command,
@@ -65,11 +64,32 @@ def run(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # Its own group, so that the compilers it starts end with it.
+                # A group of its own, so that the compilers it starts end with it.
                 start_new_session=True,
             )
         except OSError as error:
             raise Failure(step, str(error), advice) from error
-        with open(os.dup(output.fileno()), "rb") as _:
-            pass
-        raise NotImplementedError
+        try:
+            while process.poll() is None:
+                if time.monotonic() > deadline:
+                    raise Failure(step, "not finished before the deadline", advice)
+                watch(_lines(output.fileno()))
+                time.sleep(_POLL_SECONDS)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if process.returncode != 0:
+            said = "\n".join(_telling(_lines(output.fileno())))
+            raise Failure(step, f"exit status {process.returncode}\n{said}", advice)
+
+
+def _lines(descriptor: int) -> list[str]:
+    # pread: the offset of this file belongs to the command that is writing it.
+    size = os.fstat(descriptor).st_size
+    return os.pread(descriptor, size, 0).decode(errors="replace").splitlines()
+
+
+def _telling(lines: Sequence[str]) -> list[str]:
+    """The last lines of a log without those that only name a package or a download."""
+    return [line for line in lines if " " in line and ": downloading " not in line][-_REASON_LINES:]

@@ -1,0 +1,1 @@
+"""The places a runtime can come from; each raises Failure when it has none."""

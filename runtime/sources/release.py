@@ -1,0 +1,106 @@
+"""Source 2: the official release archives, each checked against its published checksum."""
+
+import hashlib
+import http.client
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime import pins
+from runtime.failure import Failure
+from runtime.progress import Progress
+
+DEADLINE_SECONDS = 900.0
+MIRROR = "DAPR_RUNTIME_RELEASES"
+
+_CHUNK_BYTES = 1 << 16
+_MEGABYTE = 1e6
+_ADVICE = f"check the network and the proxy, or point {MIRROR} at a mirror of the releases"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long to wait: seconds for a silent server, a time.monotonic() value for everything."""
+
+    silence: float
+    deadline: float
+
+
+def download(programs: Path, progress: Progress, limits: Limits) -> None:
+    """Fill `programs` with the executables of this platform's five archives."""
+    for number, binary in enumerate(pins.BINARIES, start=1):
+        url = _url(binary)
+        label = f"release {number}/{len(pins.BINARIES)}: {binary}"
+        expected = _checksum(f"{url}.sha256", limits)
+        with tempfile.TemporaryFile(dir=programs) as archive:
+            digest = hashlib.sha256()
+            size = 0
+            for chunk, total in _chunks(url, limits):
+                archive.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+                progress.update(f"{label} {size / _MEGABYTE:.1f} of {total / _MEGABYTE:.1f} MB")
+            if digest.hexdigest() != expected:
+                raise Failure(
+                    f"check {url}",
+                    f"its SHA-256 is {digest.hexdigest()}, published is {expected}",
+                    "do not use this archive; try again, and if it stays so tell whoever runs "
+                    "the mirror or the proxy in between",
+                )
+            archive.seek(0)
+            try:
+                _extract(archive, binary, programs / binary)
+            except (tarfile.TarError, zlib.error, EOFError, KeyError) as error:
+                raise Failure(f"unpack {url}", str(error), _ADVICE) from error
+
+
+def _url(binary: str) -> str:
+    base = os.environ.get(MIRROR, "https://github.com").rstrip("/")
+    project, version = (
+        ("cli", pins.CLI_VERSION)
+        if binary == pins.CLI_BINARY
+        else ("dapr", pins.RUNTIME_VERSION)
+    )
+    system, architecture = pins.target()
+    archive = f"{binary}_{system}_{architecture}.tar.gz"
+    return f"{base}/dapr/{project}/releases/download/v{version}/{archive}"
+
+
+def _checksum(url: str, limits: Limits) -> str:
+    text = b"".join(chunk for chunk, _ in _chunks(url, limits)).decode(errors="replace")
+    words = text.split()
+    if not words or len(words[0]) != hashlib.sha256().digest_size * 2:
+        raise Failure(f"read {url}", "it holds no SHA-256 checksum", _ADVICE)
+    return words[0].lower()
+
+
+def _chunks(url: str, limits: Limits) -> Iterator[tuple[bytes, int]]:
+    """Yield each piece with the announced size in bytes (0 when the server does not say)."""
+    step = f"download {url}"
+    received = 0
+    try:
+        with urllib.request.urlopen(url, timeout=limits.silence) as response:
+            total = int(response.headers.get("Content-Length") or 0)
+            # read1 returns what one packet brought; read would wait for the whole chunk, and a
+            # server that sends a byte a second would never meet the deadline.
+            while chunk := response.read1(_CHUNK_BYTES):
+                if time.monotonic() > limits.deadline:
+                    raise Failure(step, "not finished before the deadline", _ADVICE)
+                received += len(chunk)
+                yield chunk, total
+    except TimeoutError as error:
+        raise Failure(step, f"the server was silent for {limits.silence:g} s", _ADVICE) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Failure(step, str(error) or type(error).__name__, _ADVICE) from error
+    if received < total:
+        raise Failure(step, f"the connection broke after {received} of {total} bytes", _ADVICE)
+
+
+def _extract(archive: object, binary: str, destination: Path) -> None: ...
