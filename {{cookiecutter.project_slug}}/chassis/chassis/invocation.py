@@ -89,7 +89,8 @@ class Participants:
             try:
                 return CloudEvent.model_validate_json(body)
             except ValidationError as error:
-                raise Rejected(f"{asked}, and its reply is no CloudEvent: {error}") from error
+                # It has acted, so this is no refusal.
+                raise Unavailable(f"{asked}, and its reply is no CloudEvent: {error}") from error
         reason = f"{asked}: HTTP {response.status}: {body[:500].decode(errors='replace')}"
         # Dapr says 500 while the service is away; only the service itself says 4xx.
         raise (Rejected if 400 <= response.status < 500 else Unavailable)(reason)

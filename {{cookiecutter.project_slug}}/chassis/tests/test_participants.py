@@ -66,11 +66,11 @@ async def test_a_service_that_is_away_may_answer_later(
         await participants.ask("bank", COMMAND, "deposit")
 
 
-async def test_a_reply_that_is_no_cloudevent_is_final(
+async def test_a_reply_that_is_no_cloudevent_is_no_refusal(
     participants: Participants, sidecar: Sidecar
 ) -> None:
     sidecar.body = b"{}"
-    with pytest.raises(Rejected, match="no CloudEvent"):
+    with pytest.raises(Unavailable, match="no CloudEvent"):
         await participants.ask("bank", COMMAND, "deposit")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext, TaskFailedError
 
-from chassis import CloudEvent, Service, Workflows, call, step
+from chassis import CloudEvent, Rejected, Service, Unavailable, Workflows, call, step
 from contracts import OrderCancelled, OrderConfirmed
 from orders.domain import STEPS
 from orders.process import Fulfilment, NoAnswer, Question, StepFailed, fulfil, record_reply, retry
@@ -35,5 +35,9 @@ def ask(ctx: DaprWorkflowContext, question: Question) -> Generator[Any, Any, Clo
 async def ask_participant(question: Question, service: Service) -> CloudEvent:
     """The participant's reply, recorded as a step of the order."""
     reply = await service.participants.ask(question.participant, question.command, question.topic)
-    await service.processor.process(reply, step(record_reply, *STEPS, topic=question.topic))
+    try:
+        await service.processor.process(reply, step(record_reply, *STEPS, topic=question.topic))
+    except Rejected as error:
+        # The participant has acted; only its own refusal may count as "nothing was done".
+        raise Unavailable(f"the reply to {question.topic} is not readable: {error}") from error
     return reply

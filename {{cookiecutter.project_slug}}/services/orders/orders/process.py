@@ -99,15 +99,19 @@ class Ending(BaseModel):
 
 
 class StepFailed(Exception):
-    """A participant said no. Nothing of this step is to be undone."""
+    """The process cannot go on, and undoes what was done."""
 
     def __init__(self, failed_step: str, reason: str) -> None:
         super().__init__(f"{failed_step}: {reason}")
         self.failed_step, self.reason = failed_step, reason
 
 
-class NoAnswer(StepFailed):
+class NoAnswer(Exception):
     """A participant said nothing in time, and may have done what it was asked."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f"{step}: {reason}")
+        self.step, self.reason = step, reason
 
 
 Ask = Callable[[Question], Generator[Any, Any, CloudEvent]]
@@ -124,10 +128,12 @@ def fulfil(
         patience = start.patience if undone_by else UNTIL_ANSWERED
         try:
             reply = read((yield from ask(question(ctx, start, command, patience))), REPLIES)
-        except NoAnswer:
-            if undone_by:
-                undo.append(undone_by)
-            raise
+        except NoAnswer as silence:
+            if undone_by is None:
+                # Nobody knows whether it was done: the workflow fails, for a human to look.
+                raise
+            undo.append(undone_by)
+            raise StepFailed(silence.step, silence.reason) from silence
         if isinstance(reply, StockRejected | PaymentDeclined | ShipmentFailed):
             raise StepFailed(type(reply).__name__, reply.reason)
         if undone_by:

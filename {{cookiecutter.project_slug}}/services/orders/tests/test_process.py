@@ -25,7 +25,7 @@ from contracts import (
 from contracts.testing import ORDER_ID, order_of
 from orders.hybrid import fulfil_order_hybrid
 from orders.orchestration import fulfil_order
-from orders.process import UNTIL_ANSWERED, Ending, Fulfilment, Question
+from orders.process import UNTIL_ANSWERED, Ending, Fulfilment, NoAnswer, Question
 from orders.settings import settings
 from orders.styles import Style
 
@@ -36,6 +36,7 @@ ORDER = order_of()
 PATIENCE = timedelta(minutes=2)
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
+CAPTURED = PaymentCaptured(order_id=ORDER_ID, order=ORDER, amount_cents=100)
 REJECTED = StockRejected(order_id=ORDER_ID, reason="no tea")
 DECLINED = PaymentDeclined(order_id=ORDER_ID, reason="no credit")
 NOT_SHIPPED = ShipmentFailed(order_id=ORDER_ID, reason="no carrier")
@@ -43,7 +44,7 @@ SILENCE = None
 
 GOOD_NEWS: dict[str, Event | None] = {
     "reserve-stock": StockReserved(order_id=ORDER_ID, order=ORDER),
-    "capture-payment": PaymentCaptured(order_id=ORDER_ID, order=ORDER, amount_cents=100),
+    "capture-payment": CAPTURED,
     "dispatch-shipment": ShipmentDispatched(order_id=ORDER_ID, country="NL", tracking="NL-1"),
     "refund-payment": PaymentRefunded(order_id=ORDER_ID, amount_cents=100),
     "release-stock": StockReleased(order_id=ORDER_ID),
@@ -174,6 +175,14 @@ def test_what_cannot_be_undone_is_waited_for_much_longer(run: Run) -> None:
         "refund-payment": UNTIL_ANSWERED,
         "release-stock": UNTIL_ANSWERED,
     }
+
+
+@pytest.mark.parametrize("last", ["dispatch_shipment", "release_stock"])
+def test_what_cannot_be_undone_and_is_never_answered_fails_the_workflow(
+    run: Run, last: str
+) -> None:
+    with pytest.raises(NoAnswer, match=last.replace("_", "-")):
+        run(capture_payment=DECLINED if last == "release_stock" else CAPTURED, **{last: SILENCE})
 
 
 def test_each_command_has_an_id_of_its_own(run: Run) -> None:
