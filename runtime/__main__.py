@@ -1,133 +1,137 @@
-"""`python3 -m runtime`: prints the directory of a complete Dapr runtime, a DAPR_RUNTIME_PATH."""
+"""``python3 -m runtime``: find or make the runtime, and print where it is."""
 
 import argparse
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from runtime import build, cache, installed, limits, pins, release
-from runtime.commands import CommandFailed, run
-from runtime.failures import SourceFailed
+from runtime import cache, pins
+from runtime.failure import Failure
+from runtime.identity import check_version
 from runtime.progress import Progress
+from runtime.sources import build, installed, release
 
-# In the order in which they are tried, after `installed`.
-FETCHERS: dict[str, Callable[[Path, Progress], None]] = {
-    "release": release.fetch,
-    "build": build.fetch,
-}
-SOURCES = ("installed", *FETCHERS)
-# The CLI refuses to start sidecars without a configuration.
-CONFIGURATION = """\
-apiVersion: dapr.io/v1alpha1
-kind: Configuration
-metadata:
-  name: daprConfig
-spec: {}
-"""
+# In the order in which they are tried; the cache holds what the last two made.
+_INSTALLED = "installed"
+_MADE = ("release", "build")
 
 
 def main() -> int:
-    """0 and the path on stdout, or 1 and on stderr what failed, why and what to do."""
-    parser = argparse.ArgumentParser(prog="python3 -m runtime", description=__doc__)
-    parser.add_argument("--source", choices=SOURCES, help="try this source only")
-    chosen: str | None = parser.parse_args().source
-    # So that the clean-up of an unfinished directory and of Go's processes runs on this too.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-
+    """Print the path for DAPR_RUNTIME_PATH and return 0, or say why not and return 1."""
+    options = _options()
     progress = Progress()
-    failures: dict[str, SourceFailed] = {}
+    # The default would end this process and leave a compiler running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        path = obtain([chosen] if chosen else list(SOURCES), failures, progress)
-    except OSError as error:
-        progress.say(
-            f"the cache {cache.root()} cannot be used: {error}. "
-            "Make it writable, or set XDG_CACHE_HOME to another directory."
-        )
-        return 1
+        path = _runtime(options, progress)
     except KeyboardInterrupt:
-        progress.say("interrupted; nothing unfinished was kept. Run it again to go on.")
-        return 130
+        progress.say("interrupted; nothing half-finished is kept")
+        return 128 + signal.SIGINT
+    finally:
+        progress.close()
     if path is None:
-        progress.say("no Dapr runtime could be had:")
-        for source, failure in failures.items():
-            progress.say(f"  {source}: {failure}")
-            progress.say(f"    what to do: {failure.advice}")
         return 1
     print(path)
     return 0
 
 
-def obtain(
-    sources: list[str], failures: dict[str, SourceFailed], progress: Progress
-) -> Path | None:
-    """The runtime from the first source that works; None leaves a failure for each source."""
-
-    def failed(source: str, failure: SourceFailed) -> None:
-        failures[source] = failure
-        progress.say(f"{source} does not work: {failure}")
-
-    if "installed" in sources:
-        try:
+def _runtime(options: argparse.Namespace, progress: Progress) -> Path | None:
+    failures: dict[str, Failure] = {}
+    if options.source in (None, _INSTALLED):
+        with _recorded(_INSTALLED, failures, progress):
             path = installed.find()
-        except SourceFailed as failure:
-            failed("installed", failure)
-        else:
-            progress.say(f"took installed: {path}")
+            progress.say(f"took {_INSTALLED}: {path}")
             return path
+    made = [source for source in _MADE if options.source in (None, source)]
+    found = _cached(made, progress) or _make(made, options, failures, progress)
+    if found is not None:
+        return found
+    system, architecture = pins.target()
+    progress.say(f"no source gave Dapr {pins.RUNTIME_VERSION} for {system}/{architecture}:")
+    for source, failure in failures.items():
+        progress.say(f"  {source}: {failure}\n    do: {failure.advice}")
+    return None
 
-    fetched = [source for source in sources if source in FETCHERS]
-    # Before the lock too: a cache that is complete may be read-only.
-    if fetched and (path_found := _cached(fetched, progress)):
-        return path_found
-    if not fetched:
+
+def _cached(sources: Sequence[str], progress: Progress) -> Path | None:
+    for source in sources:
+        path = cache.place(source)
+        if cache.complete(path):
+            progress.say(f"took {source}, from the cache: {path}")
+            return path
+    return None
+
+
+def _make(
+    sources: Sequence[str],
+    options: argparse.Namespace,
+    failures: dict[str, Failure],
+    progress: Progress,
+) -> Path | None:
+    if not sources:
         return None
-    with cache.lock(progress):
-        if path_found := _cached(fetched, progress):
-            return path_found
-        for source in fetched:
-            progress.say(f"trying {source}")
-            try:
-                path = _fetch(source, progress)
-            except SourceFailed as failure:
-                failed(source, failure)
-            else:
+    with _recorded("cache", failures, progress), cache.locked(progress):
+        # Another run may have made it while this one waited for the lock.
+        if path := _cached(sources, progress):
+            return path
+        for source in sources:
+            path = cache.place(source)
+            with _recorded(source, failures, progress), cache.staged(path) as partial:
+                programs = cache.programs(partial)
+                if source == "release":
+                    deadline = time.monotonic() + (options.deadline or release.DEADLINE_SECONDS)
+                    release.download(programs, progress, release.Limits(options.timeout, deadline))
+                else:
+                    deadline = time.monotonic() + (options.deadline or build.DEADLINE_SECONDS)
+                    build.build(programs, progress, deadline)
+                unusable = "report it with the platform named below, and force another --source"
+                check_version(programs / "daprd", pins.RUNTIME_VERSION, unusable)
+                check_version(programs / pins.CLI_BINARY, pins.CLI_VERSION, unusable)
+            if source not in failures:
                 progress.say(f"took {source}: {path}")
                 return path
     return None
 
 
-def _cached(sources: list[str], progress: Progress) -> Path | None:
-    found = cache.find(sources)
-    if found is None:
-        return None
-    source, path = found
-    progress.say(f"took {source}, from the cache: {path}")
-    return path
+@contextmanager
+def _recorded(source: str, failures: dict[str, Failure], progress: Progress) -> Iterator[None]:
+    """Keep a source's failure for the account at the end, and go on."""
+    try:
+        yield
+    except Failure as failure:
+        failures[source] = failure
+    except OSError as error:
+        advice = "free some space, or point XDG_CACHE_HOME at a folder you can write to"
+        failures[source] = Failure(f"write below {cache.root()}", str(error), advice)
+    else:
+        return
+    progress.say(f"{source}: {failures[source]}".partition("\n")[0])
 
 
-def _fetch(source: str, progress: Progress) -> Path:
-    with cache.partial() as directory:
-        binaries = directory / ".dapr" / "bin"
-        binaries.mkdir(parents=True)
-        FETCHERS[source](binaries, progress)
-        _verify(binaries)
-        (directory / ".dapr" / "config.yaml").write_text(CONFIGURATION)
-        return cache.publish(directory, source)
-
-
-def _verify(binaries: Path) -> None:
-    """What cannot run here, or is another version, must not reach the cache."""
-    for name in pins.BINARIES:
-        wanted = pins.CLI if name == "dapr" else pins.DAPR
-        step = f"run {name} --version"
-        advice = f"see that programs may be run from {cache.root()}, or try another --source"
-        try:
-            answer = run([str(binaries / name), "--version"], seconds=limits.VERSION)
-        except CommandFailed as error:
-            raise SourceFailed(step, str(error), advice) from error
-        if wanted not in answer:
-            raise SourceFailed(step, f"it answers {answer!r} and not {wanted}", advice)
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m runtime",
+        description="Print the path of a Dapr runtime for DAPR_RUNTIME_PATH; get one if need be.",
+    )
+    parser.add_argument("--source", choices=(_INSTALLED, *_MADE), help="try only this one")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="give up on a download server that is silent for so long (%(default)s)",
+    )
+    parser.add_argument(
+        "--deadline",
+        type=float,
+        metavar="SECONDS",
+        help="how long the download and the build may take, each "
+        f"({release.DEADLINE_SECONDS:.0f} and {build.DEADLINE_SECONDS:.0f})",
+    )
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from runtime.failure import Failure
 
 _POLL_SECONDS = 0.2
 _ANSWER_SECONDS = 10.0
+# Longer than the slowest package or link on a small machine, shorter than a dead connection.
+_SILENCE_SECONDS = 600.0
 _REASON_LINES = 6
 
 
@@ -70,18 +72,25 @@ def run(
         except OSError as error:
             raise Failure(step, str(error), advice) from error
         try:
+            heard, lines = time.monotonic(), 0
             while process.poll() is None:
-                if time.monotonic() > deadline:
+                said = _lines(output.fileno())
+                now = time.monotonic()
+                if len(said) > lines:
+                    heard, lines = now, len(said)
+                if now > deadline:
                     raise Failure(step, "not finished before the deadline", advice)
-                watch(_lines(output.fileno()))
+                if now > heard + _SILENCE_SECONDS:
+                    raise Failure(step, f"no sign of life for {_SILENCE_SECONDS:.0f} s", advice)
+                watch(said)
                 time.sleep(_POLL_SECONDS)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         if process.returncode != 0:
-            said = "\n".join(_telling(_lines(output.fileno())))
-            raise Failure(step, f"exit status {process.returncode}\n{said}", advice)
+            told = "\n".join(_telling(_lines(output.fileno())))
+            raise Failure(step, f"exit status {process.returncode}\n{told}".rstrip(), advice)
 
 
 def _lines(descriptor: int) -> list[str]:

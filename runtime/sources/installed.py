@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runtime import pins
-from runtime.command import ask
 from runtime.failure import Failure
+from runtime.identity import check_version
 
 # Where `dapr init` publishes its containers; a slim install has executables instead.
 _CONTAINER_PORTS = {"placement": 50005, "scheduler": 50006}
@@ -22,17 +22,19 @@ def find() -> Path:
     daprd = installation / "bin" / "daprd"
     if not daprd.exists():
         raise Failure("look for daprd", f"there is no {daprd}", f"run {_INIT}")
-    _check("daprd", daprd, pins.RUNTIME_VERSION, f"run `dapr uninstall`, then {_INIT}")
+    check_version(daprd, pins.RUNTIME_VERSION, f"run `dapr uninstall`, then {_INIT}")
 
     beside = installation / "bin" / pins.CLI_BINARY
     cli = str(beside) if beside.exists() else shutil.which(pins.CLI_BINARY)
     install_cli = f"install the Dapr CLI {pins.CLI_VERSION} on PATH"
     if cli is None:
         raise Failure("look for the dapr CLI", "there is none on PATH", install_cli)
-    _check("dapr", Path(cli), pins.CLI_VERSION, install_cli)
+    check_version(Path(cli), pins.CLI_VERSION, install_cli)
 
     if not (installation / "config.yaml").exists():
-        raise Failure("look for its configuration", f"no {installation}/config.yaml", f"run {_INIT}")
+        raise Failure(
+            "look for its configuration", f"no {installation}/config.yaml", f"run {_INIT}"
+        )
     check_control_plane(installation / "bin")
     return Path.home()
 
@@ -46,18 +48,6 @@ def check_control_plane(programs: Path, ports: Mapping[str, int] = _CONTAINER_PO
                 f"there is no {programs / name} and nothing answers on port {port}",
                 f"start the containers of `dapr init` (`docker start dapr_{name}`), or run {_INIT}",
             )
-
-
-def _check(name: str, path: Path, pinned: str, advice: str) -> None:
-    step = f"ask {path} for its version"
-    try:
-        said = ask([path, "--version"])
-    except OSError as error:
-        raise Failure(step, str(error), advice) from error
-    found = pins.version(said)
-    if found is None or not pins.fits(found, pinned):
-        first = said.partition("\n")[0].strip()
-        raise Failure(step, f"{name} says '{first}', which does not fit {pinned}", advice)
 
 
 def _answers(port: int) -> bool:

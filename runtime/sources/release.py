@@ -7,11 +7,13 @@ import shutil
 import tarfile
 import tempfile
 import time
+import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from runtime import pins
 from runtime.failure import Failure
@@ -64,9 +66,7 @@ def download(programs: Path, progress: Progress, limits: Limits) -> None:
 def _url(binary: str) -> str:
     base = os.environ.get(MIRROR, "https://github.com").rstrip("/")
     project, version = (
-        ("cli", pins.CLI_VERSION)
-        if binary == pins.CLI_BINARY
-        else ("dapr", pins.RUNTIME_VERSION)
+        ("cli", pins.CLI_VERSION) if binary == pins.CLI_BINARY else ("dapr", pins.RUNTIME_VERSION)
     )
     system, architecture = pins.target()
     archive = f"{binary}_{system}_{architecture}.tar.gz"
@@ -88,19 +88,34 @@ def _chunks(url: str, limits: Limits) -> Iterator[tuple[bytes, int]]:
     try:
         with urllib.request.urlopen(url, timeout=limits.silence) as response:
             total = int(response.headers.get("Content-Length") or 0)
-            # read1 returns what one packet brought; read would wait for the whole chunk, and a
-            # server that sends a byte a second would never meet the deadline.
+            # read1 returns what has arrived; read would wait for a full chunk, and a server that
+            # sends a byte a second would then never meet the deadline.
             while chunk := response.read1(_CHUNK_BYTES):
                 if time.monotonic() > limits.deadline:
                     raise Failure(step, "not finished before the deadline", _ADVICE)
                 received += len(chunk)
                 yield chunk, total
-    except TimeoutError as error:
-        raise Failure(step, f"the server was silent for {limits.silence:g} s", _ADVICE) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Failure(step, str(error) or type(error).__name__, _ADVICE) from error
+        raise Failure(step, _reason(error, limits), _ADVICE) from error
     if received < total:
         raise Failure(step, f"the connection broke after {received} of {total} bytes", _ADVICE)
 
 
-def _extract(archive: object, binary: str, destination: Path) -> None: ...
+def _reason(error: Exception, limits: Limits) -> str:
+    # urlopen wraps what happens while it connects, but not what happens while it reads.
+    cause = error.reason if type(error) is urllib.error.URLError else error
+    if isinstance(cause, TimeoutError):
+        return f"the server was silent for {limits.silence:g} s"
+    return str(cause) or type(cause).__name__
+
+
+def _extract(archive: IO[bytes], binary: str, destination: Path) -> None:
+    # Only the bytes of one member are taken, so no path, link or mode in the archive counts.
+    # tar.extract would need filter="data" for that, which Debian 12's Python 3.11.2 lacks.
+    with tarfile.open(fileobj=archive, mode="r:gz") as tar:
+        member = tar.extractfile(binary)
+        if member is None:
+            raise KeyError(f"{binary} is not a file")
+        with member, destination.open("wb") as executable:
+            shutil.copyfileobj(member, executable)
+    destination.chmod(0o755)

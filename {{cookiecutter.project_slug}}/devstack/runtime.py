@@ -47,8 +47,9 @@ def find() -> Runtime:
 
 
 def _candidates() -> list[Path]:
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "dapr-styles"
-    cached = sorted(cache.glob("*/.dapr"), key=lambda path: path.stat().st_mtime, reverse=True)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    made = cache.glob("dapr-styles/runtime/*/.dapr")
+    cached = sorted(made, key=lambda path: path.stat().st_mtime, reverse=True)
     named = os.environ.get("DAPR_RUNTIME_PATH")
     return [*([Path(named)] if named else []), Path.home(), *(path.parent for path in cached)]
 

@@ -1,0 +1,26 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.machine import Machine
+from tests.runtime.mirror import Mirror
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    mirror = Mirror()
+    yield mirror
+    mirror.close()
+
+
+@pytest.fixture
+def machine(tmp_path: Path, mirror: Mirror) -> Machine:
+    """A machine without Dapr and without Go, whose releases are the mirror's."""
+    return Machine(tmp_path, mirror.address)
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Machine:
+    """A machine without Dapr and without Go, to which no server answers."""
+    return Machine(tmp_path, "http://127.0.0.1:9")
