@@ -81,6 +81,7 @@ class Mirror:
                 request.wfile.write(bytes([byte]))
                 if self.closing.wait(PAUSE):
                     return
+            return
         half = len(body) // 2
         request.wfile.write(body[:half])
         if fault == "broken":

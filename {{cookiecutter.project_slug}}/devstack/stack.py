@@ -123,9 +123,10 @@ def _valkey() -> list[str]:
 
 
 def _placement(found: runtime.Runtime, port: int) -> list[str] | None:
-    # Health and metrics ports default to the same ones as the scheduler's.
+    # Their health and metrics ports default to the same ones. All ports that we choose are below
+    # 32768: above, an outgoing connection may hold one.
     return _control_plane(
-        found, "placement", port, "--healthz-port", "50007", "--metrics-port", "50009"
+        found, "placement", port, "--healthz-port", "9111", "--metrics-port", "9112"
     )
 
 
@@ -135,7 +136,7 @@ def _scheduler(found: runtime.Runtime, port: int) -> list[str] | None:
         found,
         "scheduler",
         port,
-        *("--healthz-port", "50008", "--metrics-port", "50010", "--etcd-data-dir", data),
+        *("--healthz-port", "9113", "--metrics-port", "9114", "--etcd-data-dir", data),
     )
 
 
