@@ -68,7 +68,8 @@ def locked(progress: Progress) -> Iterator[None]:
 @contextmanager
 def staged(runtime: Path) -> Iterator[Path]:
     """Give a folder to fill, and make it the runtime if the block succeeds. Needs the lock."""
-    partial = runtime.with_name(f"{runtime.name}.partial")
+    # A folder deeper, so that nobody who looks for a runtime in root() finds a half-made one.
+    partial = root() / "partial" / runtime.name
     shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
     try:
         programs(partial).mkdir(parents=True)

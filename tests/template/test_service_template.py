@@ -69,7 +69,7 @@ def test_its_answers_reach_its_entry_in_dapr_yaml(template: Path, services: Path
     assert [apps[-1][f"{port}ort"] for port in ("appP", "daprHTTPP", "daprGRPCP", "metricsP")] == [
         9042,
         3542,
-        50142,
+        3642,
         9142,
     ]
     assert apps[-1]["command"][:4] == [

@@ -1,10 +1,12 @@
 """Processes that outlive this command: started with a log, remembered, and stopped by pid."""
 
 import json
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -15,6 +17,44 @@ from devstack.errors import StackError
 RUN = ROOT / ".run"
 LOGS = RUN / "logs"
 STOP_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Started:
+    """What was started, and all that it started: it leads a process group of its own.
+
+    A pid is used again; together with the start time it names one process.
+    """
+
+    name: str
+    pid: int
+    at: float
+
+    @property
+    def leader(self) -> psutil.Process | None:
+        try:
+            process = psutil.Process(self.pid)
+            alive = process.status() != psutil.STATUS_ZOMBIE
+            return process if alive and process.create_time() == self.at else None
+        except psutil.NoSuchProcess:
+            return None
+
+    @property
+    def members(self) -> list[psutil.Process]:
+        """All that still runs, also after the leader has ended and left its children behind."""
+        leader = self.leader
+        family = [leader, *leader.children(recursive=True)] if leader else []
+        return list({*family, *(each for each in psutil.process_iter() if self._leads(each))})
+
+    def _leads(self, process: psutil.Process) -> bool:
+        try:
+            return (
+                os.getpgid(process.pid) == self.pid
+                and process.create_time() >= self.at
+                and process.status() != psutil.STATUS_ZOMBIE
+            )
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            return False
 
 
 def start(name: str, command: Sequence[str], environment: dict[str, str]) -> psutil.Process:
@@ -30,21 +70,19 @@ def start(name: str, command: Sequence[str], environment: dict[str, str]) -> psu
             stderr=subprocess.STDOUT,
             process_group=0,
         )
-    _remember([*_remembered(), {"name": name, "pid": process.pid, "at": process.create_time()}])
+    _remember([*_remembered(), Started(name, process.pid, process.create_time())])
     return process
 
 
 def stop_all() -> None:
     """Stop what was started, last first: the services need their broker until the end."""
-    for entry in reversed(_remembered()):
-        process = _process(entry)
-        if process is not None:
-            _stop(process)
+    for started in reversed(_remembered()):
+        _stop(started)
     _remember([])
 
 
 def running() -> list[str]:
-    return [str(entry["name"]) for entry in _remembered() if _process(entry)]
+    return [started.name for started in _remembered() if started.members]
 
 
 def require_alive(name: str, process: psutil.Process) -> None:
@@ -57,11 +95,12 @@ def tail(log: Path, lines: int = 15) -> str:
     return f"{log}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _stop(process: psutil.Process) -> None:
-    family = [process, *process.children(recursive=True)]
-    # SIGINT is what `dapr run` expects: it stops its apps, then their sidecars.
-    _signal([process], signal.SIGINT)
-    _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
+def _stop(started: Started) -> None:
+    alive = started.members
+    if (leader := started.leader) is not None:
+        # SIGINT is what `dapr run` expects: it stops its apps, then their sidecars.
+        _signal([leader], signal.SIGINT)
+        _, alive = psutil.wait_procs(alive, timeout=STOP_SECONDS)
     _signal(alive, signal.SIGTERM)
     _, alive = psutil.wait_procs(alive, timeout=3)
     _signal(alive, signal.SIGKILL)
@@ -76,27 +115,15 @@ def _signal(processes: Iterable[psutil.Process], which: signal.Signals) -> None:
             continue
 
 
-def _process(entry: dict[str, object]) -> psutil.Process | None:
+def _remembered() -> list[Started]:
     try:
-        process = psutil.Process(int(str(entry["pid"])))
-        # A pid is used again; together with the start time it names one process.
-        if process.create_time() == entry["at"] and process.status() != psutil.STATUS_ZOMBIE:
-            return process
-    except psutil.NoSuchProcess:
-        pass
-    return None
-
-
-def _remembered() -> list[dict[str, object]]:
-    try:
-        entries: list[dict[str, object]] = json.loads((RUN / "processes.json").read_text())
+        return [Started(**entry) for entry in json.loads((RUN / "processes.json").read_text())]
     except FileNotFoundError:
         return []
-    return entries
 
 
-def _remember(entries: list[dict[str, object]]) -> None:
+def _remember(started: list[Started]) -> None:
     RUN.mkdir(exist_ok=True)
     new = RUN / f"processes.{time.monotonic_ns()}"
-    new.write_text(json.dumps(entries))
+    new.write_text(json.dumps([asdict(each) for each in started]))
     new.replace(RUN / "processes.json")
