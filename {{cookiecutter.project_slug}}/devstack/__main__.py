@@ -1,20 +1,33 @@
-"""python -m devstack up | down"""
+"""python -m devstack up | down | use [--broker NAME] [--store NAME]"""
 
 import argparse
 import signal
 import sys
 
-from devstack import stack
+from devstack import profiles, stack
 from devstack.errors import StackError
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.command == "up":
+        stack.up()
+    elif arguments.command == "down":
+        stack.down()
+    else:
+        for kind, name in (("pubsub", arguments.broker), ("state", arguments.store)):
+            if name:
+                profiles.use(kind, name)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="devstack", description=__doc__)
-    parser.add_argument("command", choices=["up", "down"])
+    parser.add_argument("command", choices=["up", "down", "use"])
+    parser.add_argument("--broker", help="with use: a folder of components/pubsub")
+    parser.add_argument("--store", help="with use: a folder of components/state")
     # A stop by SIGTERM cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        {"up": stack.up, "down": stack.down}[parser.parse_args().command]()
+        run(parser.parse_args())
     except StackError as error:
         print(error, file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+RUN_FILE = ROOT / "dapr.yaml"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class App:
 class DaprFile:
     """The multi-app run file of this workspace."""
 
-    def __init__(self, path: Path = ROOT / "dapr.yaml") -> None:
+    def __init__(self, path: Path = RUN_FILE) -> None:
         self._content: dict[str, Any] = yaml.safe_load(path.read_text())
 
     @cached_property
@@ -53,13 +54,9 @@ class DaprFile:
         return _port(self._content["common"]["schedulerHostAddress"])
 
     @property
-    def broker(self) -> str:
-        """The profile in use: the folder's name under components/pubsub."""
-        for path in self._content["common"]["resourcesPaths"]:
-            folder = Path(path)
-            if folder.parent.name == "pubsub":
-                return folder.name
-        raise KeyError("dapr.yaml names no folder of components/pubsub")
+    def resources(self) -> list[str]:
+        """The folders of components that every sidecar reads."""
+        return list(self._content["common"]["resourcesPaths"])
 
 
 def _port(address: str) -> int:

@@ -7,11 +7,14 @@ import psutil
 from devstack.errors import StackError
 
 
-def answers(port: int) -> bool:
+def answers(port: int, host: str = "127.0.0.1") -> bool:
     """Whether something accepts connections there."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        try:
+            return probe.connect_ex((host, port)) == 0
+        except OSError:  # a name that does not resolve
+            return False
 
 
 def require_free(ports: dict[int, str]) -> None:

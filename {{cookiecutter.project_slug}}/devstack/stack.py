@@ -11,7 +11,7 @@ from functools import partial
 import psutil
 from rich.console import Console
 
-from devstack import ports, processes, runtime
+from devstack import ports, processes, profiles, runtime
 from devstack.daprfile import ROOT, DaprFile
 from devstack.errors import StackError
 
@@ -45,11 +45,15 @@ def up() -> None:
     )
     (ROOT / "data").mkdir(exist_ok=True)
     try:
-        if file.broker == "redis":
-            _ensure("broker", REDIS_PORT, _valkey(), found)
+        environment = dict(found.environment)
+        for profile in profiles.in_use(file):
+            if profile.name == "redis":
+                _ensure("broker", REDIS_PORT, _valkey(), found)
+            profile.require_server()
+            environment |= profile.environment
         _ensure("placement", file.placement, _placement(found, file.placement), found)
         _ensure("scheduler", file.scheduler, _scheduler(found, file.scheduler), found)
-        _run_services(found, file)
+        _run_services(found, file, environment)
     except BaseException:
         down()
         raise
@@ -87,8 +91,8 @@ def _ensure(name: str, port: int, command: list[str] | None, found: runtime.Runt
     _wait(f"{name} on port {port}", lambda: ports.answers(port), name, process)
 
 
-def _run_services(found: runtime.Runtime, file: DaprFile) -> None:
-    process = processes.start("dapr", [str(found.cli), "run", "-f", "."], found.environment)
+def _run_services(found: runtime.Runtime, file: DaprFile, environment: dict[str, str]) -> None:
+    process = processes.start("dapr", [str(found.cli), "run", "-f", "."], environment)
     for app in file.apps.values():
         ready = partial(_ok, f"{app.url}/readyz")
         _wait(f"{app.app_id} at {app.url}", ready, "dapr", process)

@@ -71,7 +71,11 @@ class Sidecar:
             topic=topic,
             entries=[
                 api_v1.BulkPublishRequestEntry(
-                    entry_id=str(position), event=event.on_the_wire(), content_type=CONTENT_TYPE
+                    entry_id=str(position),
+                    event=event.on_the_wire(),
+                    content_type=CONTENT_TYPE,
+                    # A broker with partitions keeps the messages of one subject in order.
+                    metadata={"partitionKey": event.subject} if event.subject else None,
                 )
                 for position, event in enumerate(events)
             ],

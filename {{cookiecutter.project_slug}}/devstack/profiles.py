@@ -1,0 +1,71 @@
+"""The broker and the store in use: which profile of components/, and where its server is."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from devstack import ports
+from devstack.daprfile import ROOT, RUN_FILE, DaprFile
+from devstack.errors import StackError
+
+COMPONENTS = ROOT / "components"
+START = "# Start one: "
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A folder of component files, such as components/pubsub/kafka: kind `pubsub`, name `kafka`."""
+
+    kind: str
+    name: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its components read from the environment; where unset, as for development."""
+        settings = (line for line in self._development if "=" in line and not line.startswith("#"))
+        defaults = dict(line.split("=", 1) for line in settings)
+        return {name: os.environ.get(name, default) for name, default in defaults.items()}
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port of its server; None for a profile that needs none, or Amazon's own."""
+        for value in self.environment.values():
+            if found := re.search(r"host=(\S+) port=(\d+)|([\w.-]+):(\d+)(?:[/,]|$)", value):
+                host, port = found[1] or found[3], found[2] or found[4]
+                return host, int(port)
+        return None
+
+    def require_server(self) -> None:
+        """Raises `StackError`, which says how to start one, if no server answers."""
+        if self.address is None or ports.answers(self.address[1], self.address[0]):
+            return
+        start = next(line for line in self._development if line.startswith(START))
+        raise StackError(
+            f"{self.kind} {self.name}: nothing answers at {':'.join(map(str, self.address))}.\n"
+            f"Start one: {start.removeprefix(START)}\n"
+            f"or export {', '.join(self.environment)} for the one that you have."
+        )
+
+    @property
+    def _development(self) -> list[str]:
+        file = COMPONENTS / self.kind / self.name / "development.env"
+        return file.read_text().splitlines() if file.exists() else []
+
+
+def in_use(file: DaprFile) -> list[Profile]:
+    """The profiles that dapr.yaml names."""
+    folders = (Path(path) for path in file.resources)
+    return [Profile(path.parent.name, path.name) for path in folders if len(path.parts) == 3]
+
+
+def use(kind: str, name: str) -> None:
+    """Change the one line of dapr.yaml that names this kind's profile, and nothing else.
+
+    Raises `StackError` for a profile that is not there.
+    """
+    known = sorted(path.name for path in (COMPONENTS / kind).iterdir())
+    if name not in known:
+        raise StackError(f"there is no components/{kind}/{name}; there are {', '.join(known)}")
+    text = RUN_FILE.read_text()
+    RUN_FILE.write_text(re.sub(rf"components/{kind}/[\w-]+", f"components/{kind}/{name}", text))
