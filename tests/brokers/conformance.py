@@ -1,0 +1,217 @@
+"""What every broker's profile must do, written once; a profile's test class inherits it."""
+
+import os
+import subprocess
+import threading
+import time
+import urllib.error
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.brokers.servers import Server
+from tests.brokers.sidecars import Bench, GaveUp, Probe, wait_for
+
+DELIVERY_SECONDS = 60
+BIG = 200_000
+
+
+class BrokerConformance:
+    """Subclasses say which profile, which server, and what the broker cannot do."""
+
+    broker: str
+    #: Whether messages with one key arrive in the order in which they were published.
+    keeps_order_of_a_key = False
+    #: Whether a sidecar goes on by itself once its broker is back.
+    sidecar_outlives_broker = True
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server(cls, tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Iterator[Server]:
+        server = cls.make_server(tmp_path_factory.mktemp(cls.broker), workspace)
+        server.start()
+        yield server
+        server.stop()
+
+    @classmethod
+    def make_server(cls, folder: Path, workspace: Path) -> Server:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def bench(self, tmp_path: Path, workspace: Path, server: Server) -> Bench:
+        return Bench(workspace, tmp_path, self.broker, server.environment)
+
+    @pytest.fixture
+    def app_id(self) -> str:
+        """A consumer group that no other test uses."""
+        return f"probe-{uuid.uuid4().hex[:8]}"
+
+    @pytest.fixture
+    def probe(self, bench: Bench) -> Iterator[Callable[..., Probe]]:
+        started: list[Probe] = []
+
+        def start(app_id: str, replica: str = "one", keys: str | None = None) -> Probe:
+            started.append(Probe(bench, app_id, replica, keys).start())
+            return started[-1]
+
+        yield start
+        for each in started:
+            each.stop()
+
+    def test_the_three_styles_end_as_they_must(self, workspace: Path, server: Server) -> None:
+        python = str(workspace / ".venv" / "bin" / "python")
+        environment = {**os.environ, **server.environment}
+        for command in (
+            [python, "-m", "devstack", "use", "--broker", self.broker],
+            [python, "-m", "demo", "--orders", "20"],
+        ):
+            done = subprocess.run(
+                command, cwd=workspace, env=environment, capture_output=True, text=True, timeout=300
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+        assert "add up in every style" in done.stderr
+
+    def test_what_a_killed_consumer_was_doing_is_delivered_again(
+        self, probe: Callable[..., Probe], app_id: str
+    ) -> None:
+        consumer = probe(app_id)
+        consumer.publish(key=app_id, number=1, then="stall")
+        wait_for(consumer.stalled.exists, "the handler at work", DELIVERY_SECONDS)
+
+        consumer.kill_app()
+        consumer.killed.touch()
+        consumer.start_app()
+
+        wait_for(lambda: consumer.numbers(app_id) == [1], "its redelivery", DELIVERY_SECONDS)
+
+    def test_what_can_never_succeed_is_dead_lettered_and_delays_nobody(
+        self, probe: Callable[..., Probe], app_id: str
+    ) -> None:
+        consumer = probe(app_id)
+        consumer.publish(key=app_id, number=1, then="drop")
+        consumer.publish(key=app_id, number=2)
+
+        wait_for(lambda: consumer.numbers(app_id) == [2], "the good one", DELIVERY_SECONDS)
+        wait_for(lambda: len(consumer.dead_letters()) == 1, "the dead letter", DELIVERY_SECONDS)
+
+    def test_what_fails_until_the_policy_gives_up_is_dead_lettered(
+        self, probe: Callable[..., Probe], app_id: str
+    ) -> None:
+        consumer = probe(app_id)
+        consumer.publish(key=app_id, number=1, then="retry")
+
+        wait_for(lambda: len(consumer.dead_letters()) == 1, "the dead letter", DELIVERY_SECONDS)
+        assert consumer.dead_letters()[0]["attempts"] > 1
+
+    def test_replicas_share_the_work_and_another_group_gets_it_all(
+        self, probe: Callable[..., Probe], app_id: str
+    ) -> None:
+        first, second = probe(app_id), probe(app_id, "two")
+        other = probe(f"{app_id}-other", keys=app_id)
+        numbers = list(range(200))
+        for number in numbers:
+            first.publish(key=f"{app_id}.{number}", number=number)
+
+        def shared() -> list[int]:
+            return sorted(
+                number
+                for replica in (first, second)
+                for key, number, _ in replica.notes()
+                if key.startswith(f"{app_id}.")
+            )
+
+        wait_for(lambda: len(set(shared())) == len(numbers), "all notes", DELIVERY_SECONDS)
+        assert shared() == numbers
+        assert first.notes()
+        assert second.notes()
+
+        def heard() -> set[int]:
+            return {number for key, number, _ in other.notes() if key.startswith(f"{app_id}.")}
+
+        wait_for(lambda: heard() == set(numbers), "the other group's notes", DELIVERY_SECONDS)
+
+    def test_one_key_keeps_its_order_where_that_is_promised(
+        self, probe: Callable[..., Probe], app_id: str
+    ) -> None:
+        consumer = probe(app_id)
+        keys = [f"{app_id}.{letter}" for letter in "abc"]
+        for number in range(100):
+            for key in keys:
+                consumer.publish(key=key, number=number)
+
+        wait_for(
+            lambda: all(len(consumer.numbers(key)) >= 100 for key in keys),
+            "all notes",
+            DELIVERY_SECONDS,
+        )
+        for key in keys:
+            arrived = consumer.numbers(key)
+            assert sorted(set(arrived)) == list(range(100))
+            if self.keeps_order_of_a_key:
+                assert arrived == sorted(arrived)
+
+    def test_a_message_of_200_kb_arrives_whole(
+        self, probe: Callable[..., Probe], app_id: str
+    ) -> None:
+        consumer = probe(app_id)
+        consumer.publish(key=app_id, number=1, text="x" * BIG)
+
+        wait_for(lambda: (app_id, 1, BIG) in consumer.notes(), "the message", DELIVERY_SECONDS)
+
+    def test_a_restart_of_the_broker_under_load_loses_nothing(
+        self, probe: Callable[..., Probe], app_id: str, server: Server
+    ) -> None:
+        if not server.durable:
+            # The stand-in keeps its data in memory; the service that it stands for does not.
+            assert self.broker == "snssqs"
+            return
+        consumer = probe(app_id)
+        accepted: list[int] = []
+
+        def load() -> None:
+            for number in range(300):
+                deadline = time.monotonic() + DELIVERY_SECONDS
+                while True:
+                    try:
+                        consumer.publish(key=app_id, number=number)
+                        break
+                    except (urllib.error.URLError, OSError):
+                        # Refused, so not accepted: the publisher tries again.
+                        assert time.monotonic() < deadline
+                        time.sleep(0.2)
+                accepted.append(number)
+
+        publisher = threading.Thread(target=load)
+        publisher.start()
+        wait_for(lambda: len(accepted) > 100, "a third of the load", DELIVERY_SECONDS)
+        server.kill()
+        server.start()
+        publisher.join(2 * DELIVERY_SECONDS)
+
+        assert len(accepted) == 300
+        if not self.sidecar_outlives_broker:
+            consumer.restart_sidecar()
+        wait_for(
+            lambda: set(consumer.numbers(app_id)) == set(accepted),
+            "everything that was accepted",
+            2 * DELIVERY_SECONDS,
+        )
+
+    def test_a_wrong_password_ends_in_one_clear_line(
+        self, bench: Bench, server: Server, app_id: str
+    ) -> None:
+        if server.with_wrong_password is None:
+            # The stand-in takes any key; the service that it stands for does not.
+            assert self.broker == "snssqs"
+            return
+        wrong = replace(bench, environment=server.with_wrong_password)
+        consumer = Probe(wrong, app_id)
+        try:
+            with pytest.raises(GaveUp, match="pubsub") as gave_up:
+                consumer.start()
+        finally:
+            consumer.stop()
+        assert len(str(gave_up.value).splitlines()) == 1

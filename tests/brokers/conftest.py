@@ -1,0 +1,19 @@
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.template.rendering import commit, cookiecutter, snapshot
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A default workspace, rendered and installed."""
+    template = commit(snapshot(tmp_path_factory.mktemp("repository") / "template"))
+    rendering = cookiecutter(template, tmp_path_factory.mktemp("brokers") / "out")
+    assert rendering.code == 0, rendering.stdout + rendering.stderr
+    folder = rendering.output / "order-fulfilment"
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    subprocess.run(["make", "setup"], cwd=folder, env=environment, check=True)
+    return folder

@@ -1,0 +1,307 @@
+"""Real servers on loopback, each started from what a package registry has, and stopped by pid."""
+
+import base64
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+START_SECONDS = 60
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dapr-styles"
+
+
+class Server(ABC):
+    """A server that keeps its data in `folder` over a `kill` and a new `start`."""
+
+    #: What its profile takes from the environment.
+    environment: dict[str, str]
+    #: The same with a password that is wrong; None where the server asks for none.
+    with_wrong_password: dict[str, str] | None = None
+    #: Whether what it had accepted is there after a kill.
+    durable = True
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    @abstractmethod
+    def start(self) -> None:
+        """Return once the server answers."""
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def _run(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+    ) -> None:
+        with (self.folder / "server.log").open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # A group of its own: a server starts helpers of its own, which end with it.
+                start_new_session=True,
+                cwd=self.folder,
+                user=user,
+                group=user,
+            )
+        self._processes.append(process)
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(self.port):
+            dead = [process for process in self._processes if process.poll() is not None]
+            if dead or time.monotonic() > deadline:
+                log = (self.folder / "server.log").read_text(errors="replace")
+                raise RuntimeError(f"{type(self).__name__} did not start:\n{log[-3000:]}")
+            time.sleep(0.1)
+
+    def _end(self, how: signal.Signals) -> None:
+        for process in reversed(self._processes):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, how)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self._processes.clear()
+
+
+class Valkey(Server):
+    """From the wheel that a workspace installs, on the port that the profile names.
+
+    It knows no password, and refuses a client that gives one.
+    """
+
+    def __init__(self, folder: Path, python: Path) -> None:
+        super().__init__(folder)
+        self.environment = {"REDIS_PASSWORD": ""}
+        self.with_wrong_password = {"REDIS_PASSWORD": "wrong"}
+        self.port = 6379
+        self._python = python
+
+    def start(self) -> None:
+        workspace = self._python.parents[2]
+        self._run(
+            [str(self._python), "-m", "devstack.broker", str(self.port), str(self.folder)],
+            {"PYTHONPATH": str(workspace)},
+        )
+        self._wait()
+
+
+class Kafka(Server):
+    """One node in KRaft mode, from the jars on Maven Central; clients give a password."""
+
+    POM = Path(__file__).parent / "kafka" / "pom.xml"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.environment = {
+            "KAFKA_BROKERS": f"127.0.0.1:{self.port}",
+            "KAFKA_AUTH_TYPE": "password",
+            "KAFKA_SASL_USERNAME": "workspace",
+            "KAFKA_SASL_PASSWORD": "right",
+            "KAFKA_SASL_MECHANISM": "PLAINTEXT",
+            "KAFKA_DISABLE_TLS": "true",
+        }
+        self.with_wrong_password = {**self.environment, "KAFKA_SASL_PASSWORD": "wrong"}
+
+    def start(self) -> None:
+        jars = self._jars()
+        properties = self.folder / "server.properties"
+        if not properties.exists():
+            properties.write_text(self._properties(free_port()))
+            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            formatting = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+            subprocess.run(["java", "-cp", jars, *formatting], check=True, capture_output=True)
+        self._run(["java", "-Xmx512m", "-cp", jars, "kafka.Kafka", str(properties)])
+        self._wait()
+
+    def _jars(self) -> str:
+        """Maven's copy of them, in the cache; a half-made copy is made again."""
+        libraries = CACHE / "kafka" / hashlib.sha256(self.POM.read_bytes()).hexdigest()[:12]
+        if not (libraries / "complete").exists():
+            subprocess.run(
+                [
+                    *("mvn", "-q", "-B", "-f", str(self.POM), "dependency:copy-dependencies"),
+                    *(f"-DoutputDirectory={libraries}", "-DincludeScope=runtime"),
+                ],
+                check=True,
+            )
+            (libraries / "complete").touch()
+        return f"{libraries}/*"
+
+    def _properties(self, controller: int) -> str:
+        login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+        return f"""
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=CLIENT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENT://127.0.0.1:{self.port}
+inter.broker.listener.name=CLIENT
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CLIENT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+listener.name.client.plain.sasl.jaas.config={login} \\
+  username="broker" password="broker" user_broker="broker" user_workspace="right";
+log.dirs={self.folder}/data
+num.partitions=6
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+
+
+class RabbitMQ(Server):
+    """Debian's rabbitmq-server, as a node of its own."""
+
+    SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.environment = {"RABBITMQ_URL": f"amqp://guest:guest@127.0.0.1:{self.port}"}
+        self.with_wrong_password = {
+            "RABBITMQ_URL": self.environment["RABBITMQ_URL"].replace(":guest@", ":wrong@")
+        }
+        self._epmd_port, self._distribution_port = free_port(), free_port()
+
+    def start(self) -> None:
+        install("rabbitmq-server", self.SCRIPT)
+        (self.folder / "plugins").write_text("[].")
+        # Erlang's port mapper would stay behind as a daemon; in the foreground it is ours to stop.
+        epmd = shutil.which("epmd")
+        assert epmd is not None
+        self._run([epmd, "-port", str(self._epmd_port), "-address", "127.0.0.1"])
+        self._run(
+            [str(self.SCRIPT)],
+            {
+                "HOME": str(self.folder),
+                "ERL_EPMD_PORT": str(self._epmd_port),
+                "RABBITMQ_NODENAME": f"test{self.port}@localhost",
+                "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+                "RABBITMQ_NODE_PORT": str(self.port),
+                "RABBITMQ_DIST_PORT": str(self._distribution_port),
+                "RABBITMQ_MNESIA_BASE": f"{self.folder}/mnesia",
+                "RABBITMQ_LOG_BASE": f"{self.folder}/log",
+                "RABBITMQ_ENABLED_PLUGINS_FILE": f"{self.folder}/plugins",
+                "RABBITMQ_CONFIG_FILE": f"{self.folder}/none",
+            },
+        )
+        self._wait()
+
+
+class Moto(Server):
+    """SNS and SQS as moto serves them. It asks for no password and keeps its data in memory."""
+
+    durable = False
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "eu-west-1",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+        }
+
+    def start(self) -> None:
+        self._run([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)])
+        self._wait()
+
+
+class PostgreSQL(Server):
+    """From Debian; the server refuses to run as root, so it runs as its own user then."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        login = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres sslmode=disable"
+        self.environment = {"POSTGRES_URL": f"{login} password=right"}
+        self.with_wrong_password = {"POSTGRES_URL": f"{login} password=wrong"}
+
+    def start(self) -> None:
+        user = "postgres" if os.geteuid() == 0 else None
+        binaries = self._binaries()
+        data = self.folder / "data"
+        if not data.exists():
+            password = self.folder / "password"
+            password.write_text("right")
+            if user:
+                for path in (self.folder, password):
+                    shutil.chown(path, user, user)
+                self.folder.chmod(0o755)
+            making = ["-D", str(data), "-U", "postgres", "-A", "scram-sha-256", "--pwfile"]
+            subprocess.run(
+                [str(binaries / "initdb"), *making, str(password)],
+                check=True,
+                capture_output=True,
+                cwd=self.folder,
+                user=user,
+                group=user,
+            )
+        listening = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
+        self._run(
+            [str(binaries / "postgres"), "-D", str(data), *listening, "-c", "max_connections=200"],
+            user=user,
+        )
+        self._wait()
+
+    @staticmethod
+    def _binaries() -> Path:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+        if not found:
+            install("postgresql", Path("/usr/lib/postgresql"))
+            found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+        return found[-1].parent
+
+
+def install(package: str, proof: Path) -> None:
+    """Debian's package, unless its files are there. Raises RuntimeError with what to do."""
+    if proof.exists():
+        return
+    get = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]
+    done = subprocess.run(get, capture_output=True, text=True)
+    if not proof.exists():
+        # The list of packages may be old or missing.
+        subprocess.run(["apt-get", "update", "-q"], capture_output=True)
+        done = subprocess.run(get, capture_output=True, text=True)
+    if not proof.exists():
+        raise RuntimeError(f"{package} is not there; `{' '.join(get)}` said:\n{done.stderr}")
+
+
+def free_port() -> int:
+    """A port below those that outgoing connections take."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        if port not in _given and not answers(port):
+            _given.add(port)
+            return port
+    raise RuntimeError("no free port between 20000 and 32000")
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+_given: set[int] = set()

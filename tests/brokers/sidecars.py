@@ -1,0 +1,222 @@
+"""Probes beside real sidecars: started one by one, so that a test can have two, or kill one."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.brokers.servers import answers, free_port
+
+READY_SECONDS = 60
+#: Shorter than in production, so that a test sees the end of it.
+RETRY = {"policy": "constant", "duration": "200ms", "maxRetries": 10}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every probe of one suite shares: a workspace, a broker's profile, an environment."""
+
+    workspace: Path
+    folder: Path
+    broker: str
+    environment: Mapping[str, str]
+    retry: Mapping[str, Any] = field(default_factory=lambda: RETRY)
+
+    @property
+    def resources(self) -> Path:
+        """The workspace's own component files, less what they say of its services and topics."""
+        folder = self.folder / "components"
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            source = self.workspace / "components"
+            for file in (f"pubsub/{self.broker}/pubsub.yaml", "state/sqlite/statestore.yaml"):
+                component = yaml.safe_load((source / file).read_text())
+                component.pop("scopes", None)
+                metadata = component["spec"]["metadata"]
+                component["spec"]["metadata"] = [
+                    entry
+                    for entry in metadata
+                    if not re.search(r"Scopes|[tT]opics$", entry["name"])
+                ]
+                (folder / Path(file).name).write_text(yaml.safe_dump(component))
+            resiliency = yaml.safe_load((source / "resiliency.yaml").read_text())
+            retries = resiliency["spec"]["policies"]["retries"]
+            for name in retries:
+                retries[name] = dict(self.retry)
+            (folder / "resiliency.yaml").write_text(yaml.safe_dump(resiliency))
+            (self.folder / "data").mkdir()
+        return folder
+
+
+class Probe:
+    """The app of probe.py and its daprd."""
+
+    def __init__(
+        self, bench: Bench, app_id: str, replica: str = "one", keys: str | None = None
+    ) -> None:
+        self.app_id = app_id
+        self._keys = keys or app_id
+        self._bench = bench
+        self._name = f"{app_id}-{replica}"
+        self._log = bench.folder / f"{self._name}.notes"
+        self._ports = {name: free_port() for name in ("app", "http", "grpc", "metrics")}
+        self._app: subprocess.Popen[bytes] | None = None
+        self._daprd: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Probe":
+        self.start_app()
+        self.start_sidecar()
+        return self
+
+    def start_sidecar(self) -> None:
+        self._daprd = self._run(
+            "daprd",
+            [
+                str(Path(os.environ["DAPR_RUNTIME_PATH"]) / ".dapr" / "bin" / "daprd"),
+                *("--app-id", self.app_id, "--app-port", str(self._ports["app"])),
+                *("--dapr-http-port", str(self._ports["http"])),
+                *("--dapr-grpc-port", str(self._ports["grpc"])),
+                *("--metrics-port", str(self._ports["metrics"])),
+                *("--dapr-internal-grpc-port", str(free_port())),
+                *("--resources-path", str(self._bench.resources)),
+                *("--placement-host-address", "", "--scheduler-host-address", ""),
+            ],
+        )
+        wait_for(self._ready, f"{self._name} and its sidecar", READY_SECONDS, self.fatal)
+
+    def restart_sidecar(self) -> None:
+        _end(self._daprd)
+        self.start_sidecar()
+
+    def start_app(self) -> None:
+        python = self._bench.workspace / ".venv" / "bin" / "python"
+        uvicorn = ["-m", "uvicorn", "probe:app", "--port", str(self._ports["app"])]
+        self._app = self._run("app", [str(python), *uvicorn])
+        wait_for(lambda: answers(self._ports["app"]), f"the app of {self._name}", READY_SECONDS)
+
+    def kill_app(self) -> None:
+        assert self._app is not None
+        self._app.send_signal(signal.SIGKILL)
+        self._app.wait()
+
+    def stop(self) -> None:
+        _end(self._daprd)
+        _end(self._app)
+
+    def publish(self, **note: Any) -> None:
+        """Publish a note through this probe's sidecar; raises `urllib.error.URLError`."""
+        event = {
+            "specversion": "1.0",
+            "id": str(uuid.uuid4()),
+            "source": "conformance",
+            "type": "note.v1",
+            "subject": note["key"],
+            "time": datetime.now(UTC).isoformat(),
+            "datacontenttype": "application/json",
+            "data": note,
+        }
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._ports['http']}/v1.0/publish/pubsub/note"
+            f"?metadata.partitionKey={note['key']}",
+            json.dumps(event).encode(),
+            {"content-type": "application/cloudevents+json"},
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def notes(self) -> list[tuple[str, int, int]]:
+        """What was handled here, in order: key, number, size of the text."""
+        lines = self._log.read_text().splitlines() if self._log.exists() else []
+        return [(key, int(number), int(size)) for key, number, size in map(str.split, lines)]
+
+    def numbers(self, key: str | None = None) -> list[int]:
+        return [number for each, number, _ in self.notes() if key in (None, each)]
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        url = f"http://127.0.0.1:{self._ports['app']}/dead-letters"
+        with urllib.request.urlopen(url, timeout=5) as response:
+            letters: list[dict[str, Any]] = json.load(response)["letters"]
+        return letters
+
+    @property
+    def stalled(self) -> Path:
+        return self._log.with_suffix(".stalled")
+
+    @property
+    def killed(self) -> Path:
+        return self._log.with_suffix(".killed")
+
+    def fatal(self) -> list[str]:
+        """The lines with which the sidecar gave up."""
+        log = self._bench.folder / f"{self._name}.daprd.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return [line for line in lines if "level=fatal" in line]
+
+    def _ready(self) -> bool:
+        try:
+            url = f"http://127.0.0.1:{self._ports['http']}/v1.0/healthz"
+            with urllib.request.urlopen(url, timeout=2) as response:
+                return bool(response.status == 204)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _run(self, what: str, command: list[str]) -> subprocess.Popen[bytes]:
+        with (self._bench.folder / f"{self._name}.{what}.log").open("ab") as log:
+            return subprocess.Popen(
+                command,
+                cwd=self._bench.folder,
+                env={
+                    **os.environ,
+                    **self._bench.environment,
+                    "PYTHONPATH": str(Path(__file__).parent),
+                    "APP_ID": self.app_id,
+                    "PROBE_LOG": str(self._log),
+                    "PROBE_KEYS": self._keys,
+                    "DAPR_HTTP_PORT": str(self._ports["http"]),
+                    "DAPR_GRPC_PORT": str(self._ports["grpc"]),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    if process is None or process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+class GaveUp(Exception):
+    """The sidecar ended itself; its text is the line that says why."""
+
+
+def wait_for(
+    holds: Callable[[], bool],
+    what: str,
+    seconds: float,
+    fatal: Callable[[], list[str]] = list,
+) -> None:
+    """Raises `AssertionError` when it does not hold in time, `GaveUp` when it never will."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if lines := fatal():
+            raise GaveUp("\n".join(lines))
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.1)

@@ -1,0 +1,13 @@
+from pathlib import Path
+
+from tests.brokers.conformance import BrokerConformance
+from tests.brokers.servers import Kafka
+
+
+class TestKafka(BrokerConformance):
+    broker = "kafka"
+    keeps_order_of_a_key = True
+
+    @classmethod
+    def make_server(cls, folder: Path, workspace: Path) -> Kafka:
+        return Kafka(folder)

@@ -1,0 +1,12 @@
+from pathlib import Path
+
+from tests.brokers.conformance import BrokerConformance
+from tests.brokers.servers import Moto
+
+
+class TestSnsSqs(BrokerConformance):
+    broker = "snssqs"
+
+    @classmethod
+    def make_server(cls, folder: Path, workspace: Path) -> Moto:
+        return Moto(folder)
