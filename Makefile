@@ -8,10 +8,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup runtime demo test check bench clean
+.PHONY: help setup runtime demo test test-brokers check bench clean
 
 help:  ## list the tasks
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 setup: .venv/ready  ## install the template's own tools into .venv
 
@@ -34,6 +34,9 @@ demo: setup  ## 200 orders in each style on real sidecars, and a table of what e
 
 test: setup  ## all tests, those of a rendered workspace included
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest
+
+test-brokers: setup  ## the conformance suite, on a real server of each broker
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/brokers
 
 check: setup  ## lint, formatting, types
 	ruff check . && ruff format --check .
