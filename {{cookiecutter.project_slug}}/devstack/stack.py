@@ -11,8 +11,8 @@ from functools import partial
 import psutil
 from rich.console import Console
 
-from devstack import ports, processes, profiles, runtime
-from devstack.daprfile import ROOT, DaprFile
+from devstack import ports, processes, profiles, runtime, sidecars, tokens
+from devstack.daprfile import ROOT, App, DaprFile
 from devstack.errors import StackError
 
 console = Console(stderr=True, highlight=False)
@@ -45,7 +45,8 @@ def up() -> None:
     )
     (ROOT / "data").mkdir(exist_ok=True)
     try:
-        environment = dict(found.environment)
+        # The environment of `dapr run` reaches sidecars and apps.
+        environment = found.environment | tokens.read()
         for profile in profiles.in_use(file):
             if profile.name == "redis":
                 _ensure("broker", REDIS_PORT, _valkey(), found)
@@ -92,10 +93,16 @@ def _ensure(name: str, port: int, command: list[str] | None, found: runtime.Runt
 
 
 def _run_services(found: runtime.Runtime, file: DaprFile, environment: dict[str, str]) -> None:
+    began = time.time()
     process = processes.start("dapr", [str(found.cli), "run", "-f", "."], environment)
+
+    def ready(app: App) -> bool:
+        # `dapr run` goes on without a sidecar that gave up, and the app would wait in vain.
+        sidecars.require_none_gave_up(began)
+        return _ok(f"{app.url}/readyz")
+
     for app in file.apps.values():
-        ready = partial(_ok, f"{app.url}/readyz")
-        _wait(f"{app.app_id} at {app.url}", ready, "dapr", process)
+        _wait(f"{app.app_id} at {app.url}", partial(ready, app), "dapr", process)
 
 
 def _wait(what: str, is_up: Callable[[], bool], name: str, process: psutil.Process) -> None:

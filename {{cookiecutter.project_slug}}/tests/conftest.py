@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
+from dapr.conf import settings
 
 from collector import Collector
 from demo.client import Client
-from devstack import stack
+from devstack import stack, tokens
 from devstack.daprfile import DaprFile
 
 
@@ -22,6 +23,8 @@ def workspace(collector: Collector) -> Iterator[DaprFile]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+        # The SDK read its environment when it was imported.
+        environment.setattr(settings, "DAPR_API_TOKEN", tokens.read().get(tokens.API_TOKEN))
         # Not `running()`: services that are up already send their spans elsewhere.
         stack.up()
         try:

@@ -28,5 +28,5 @@ async def test_the_same_key_with_another_body_is_refused(client: Client, run: st
     plan = await stocked(client, run, "choreography", Kind.GOOD)
     await client.place(plan)
 
-    with pytest.raises(Refused, match=r"422.*used before, for other content"):
+    with pytest.raises(Refused, match=r"422.*used before, for another request"):
         await client.place(replace(plan, body={**plan.body, "customer": "someone-else"}))

@@ -13,6 +13,7 @@ from demo.mix import Kind
 from devstack.daprfile import ROOT, DaprFile
 from orders_of import STYLES, ended, stocked
 
+# At the least: a service that was added may hear of the order, too.
 SERVICES = {"orders", "inventory", "payments", "shipping"}
 
 
@@ -35,7 +36,7 @@ async def test_the_callers_trace_follows_the_order_through_every_service(
     await asyncio.sleep(1)  # spans are sent every 200 ms
 
     spans = collector.trace(trace_id)
-    assert {span.service for span in spans} == SERVICES
+    assert {span.service for span in spans} >= SERVICES
     known = {span.span_id for span in spans}
     roots = [span for span in spans if span.parent_id not in known]
     assert [span.name for span in roots] == ["POST /orders"]
@@ -55,6 +56,6 @@ async def test_the_logs_of_every_service_name_the_order_and_its_trace(
         for line in log.read_text().splitlines()
         if order_id in line
     ]
-    assert {line["service"] for line in lines} == SERVICES
+    assert {line["service"] for line in lines} >= SERVICES
     assert {line["subject"] for line in lines} == {order_id}
     assert len({line["trace_id"] for line in lines}) == 1

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, HTTPException, Request
 
 from chassis.service import Service
 
@@ -25,8 +25,14 @@ async def _idempotency_key(
         ),
     ] = None,
 ) -> str:
+    if idempotency_key is None:
+        return str(uuid4())
     # The draft makes it a structured string, in quotes; many clients leave them out.
-    return idempotency_key.strip('"') if idempotency_key else str(uuid4())
+    key = idempotency_key.strip('"')
+    if not key.strip():
+        # Every client that sends an empty key would share one.
+        raise HTTPException(422, "header.idempotency-key: it is empty: send a key, or no header")
+    return key
 
 
 #: The service that this request reached.

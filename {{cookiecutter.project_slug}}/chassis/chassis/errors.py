@@ -5,6 +5,10 @@ class Rejected(Exception):
     """This message can never succeed: a wrong schema, an unknown version. It is dead-lettered."""
 
 
+class UsedBefore(Rejected):
+    """The id was used before, for other content."""
+
+
 class StaleWrite(Exception):
     """Another writer changed a key since it was read. Nothing of the transaction is stored."""
 

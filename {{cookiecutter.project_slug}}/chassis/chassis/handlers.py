@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import ValidationError
 
@@ -32,6 +32,18 @@ class Step:
         if outcome is None:
             return ()
         return tuple(outcome) if isinstance(outcome, Sequence) else (outcome,)
+
+    @property
+    def outcomes(self) -> frozenset[type[Message]]:
+        """The messages that the handler may return, by its annotation."""
+        return frozenset(_messages(get_type_hints(self.handler).get("return")))
+
+
+def _messages(annotation: Any) -> Iterator[type[Message]]:
+    for part in get_args(annotation):
+        yield from _messages(part)
+    if isinstance(annotation, type) and hasattr(annotation, "version"):
+        yield annotation
 
 
 def step(handler: Handler[Any], *messages: type[Message], topic: str | None = None) -> Step:

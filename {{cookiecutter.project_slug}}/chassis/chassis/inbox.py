@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent, derived_id, envelope
-from chassis.errors import Rejected
+from chassis.errors import UsedBefore
 from chassis.handlers import Step
 from chassis.messages import Message, topic_of
 from chassis.telemetry import consuming
@@ -64,7 +64,7 @@ class Inbox:
         recorded = await tx.get(key, InboxRecord)
         if recorded is not None:
             if recorded.fingerprint != event.fingerprint:
-                raise Rejected(f"id {event.id!r} was used before, for other content")
+                raise UsedBefore(f"id {event.id!r} was used before, for other content")
             return recorded.outcomes
 
         with consuming(event, delivery.step.topic) as traceparent:

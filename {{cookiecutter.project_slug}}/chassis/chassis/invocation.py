@@ -96,4 +96,5 @@ class Participants:
         raise (Rejected if 400 <= response.status < 500 else Unavailable)(reason)
 
     async def close(self) -> None:
-        await self._session.close()
+        if "_session" in vars(self):
+            await self._session.close()

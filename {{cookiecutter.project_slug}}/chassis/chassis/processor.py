@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from chassis.cloudevents import CloudEvent
-from chassis.errors import Refused, StaleWrite, Unavailable
+from chassis.errors import Refused, Rejected, StaleWrite, Unavailable
 from chassis.handlers import Step
 from chassis.inbox import Delivery, Destination, Inbox, Outgoing, to_its_topic
 from chassis.logs import about
@@ -20,8 +20,11 @@ from chassis.transaction import Snapshot, Transaction
 
 log = logging.getLogger(__name__)
 
+# One bulk delivery; a larger group would make a lost ETag race dearer.
 MAX_GROUP = 100
+# Beyond it, callers wait at the door, and the sidecar hands out no more.
 MAX_WAITING = 2_000
+# With the pauses in between, about half a second of bad luck; then the broker tries again.
 MAX_ATTEMPTS = 8
 
 Done = asyncio.Future[tuple[Outgoing, ...]]
@@ -62,6 +65,8 @@ class Processor:
             return tuple(outgoing.event for outgoing in await done)
 
     def start(self) -> None:
+        # A queue belongs to the event loop that first waits for it.
+        self._waiting = asyncio.Queue(MAX_WAITING)
         self._worker = asyncio.create_task(self._work(), name="processor")
 
     async def stop(self) -> None:
@@ -88,7 +93,7 @@ class Processor:
 
     async def _bring_to_effect(self, group: Group) -> None:
         try:
-            committed = await self._run_and_commit(group)
+            committed, failed = await self._run_and_commit(group)
         except Refused as error:
             if len(group) == 1:
                 fail(group, error)
@@ -104,20 +109,23 @@ class Processor:
         sending = asyncio.create_task(self._send(committed))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
+        for alone in failed:
+            await self._bring_to_effect([alone])
 
-    async def _run_and_commit(self, group: Group) -> Committed:
+    async def _run_and_commit(self, group: Group) -> tuple[Committed, Group]:
+        """What was committed, and what failed and should be tried once more, alone."""
         for attempt in range(MAX_ATTEMPTS):
-            committed, writes = await self._run(group)
+            committed, failed, writes = await self._run(group)
             try:
                 if writes:
                     await self._store.commit(writes)
-                return committed
+                return committed, failed
             except StaleWrite:
-                group = [(delivery, done) for delivery, done, _ in committed]
+                group = [*((delivery, done) for delivery, done, _ in committed), *failed]
                 await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))
         raise Unavailable(f"lost {MAX_ATTEMPTS} ETag races in a row: another replica is faster")
 
-    async def _run(self, group: Group) -> tuple[Committed, list[Write]]:
+    async def _run(self, group: Group) -> tuple[Committed, Group, list[Write]]:
         snapshot = Snapshot(self._store)
         transactions = [Transaction(snapshot, delivery.event) for delivery, _ in group]
         results = await asyncio.gather(
@@ -128,6 +136,7 @@ class Processor:
             return_exceptions=True,
         )
         committed: Committed = []
+        failed: list[tuple[Delivery, Done]] = []
         writes: dict[str, Write] = {}
         for (delivery, done), tx, result in zip(group, transactions, results, strict=True):
             # Order matters: what an earlier one of the group wrote, this one must have seen.
@@ -137,12 +146,16 @@ class Processor:
                     self._run_once(delivery, tx), return_exceptions=True
                 )
             if isinstance(result, BaseException):
-                fail([(delivery, done)], result)
+                if len(group) == 1 or isinstance(result, Rejected):
+                    fail([(delivery, done)], result)
+                else:
+                    # It may have decided on a state that is not there any more: once more, alone.
+                    failed.append((delivery, done))
                 continue
             writes |= {write.key: write for write in tx.writes}
             snapshot.overlay(tx.writes)
             committed.append((delivery, done, result))
-        return committed, list(writes.values())
+        return committed, failed, list(writes.values())
 
     async def _run_once(self, delivery: Delivery, tx: Transaction) -> tuple[Outgoing, ...]:
         async with asyncio.timeout(self._handler_timeout):

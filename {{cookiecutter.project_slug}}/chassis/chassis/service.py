@@ -13,6 +13,10 @@ from prometheus_client import make_asgi_app
 
 from chassis import health
 from chassis.cloudevents import CloudEvent, envelope
+from chassis.deadletters import KeptLetters
+from chassis.deadletters import api as deadletters
+from chassis.errors import Rejected, UsedBefore
+from chassis.guard import AppToken
 from chassis.handlers import Handlers, Step
 from chassis.inbox import Inbox, to_its_topic, to_the_caller
 from chassis.invocation import Participants, answer
@@ -67,20 +71,25 @@ class Service:
             version=version,
             lifespan=self._lifespan,
             telemetry=FASTAPI_TELEMETRY,
+            max_body_size=settings.max_body_bytes,
         )
+        if settings.app_api_token:
+            self.app.add_middleware(AppToken, token=settings.app_api_token)
         self.app.state.service = self
-        self._subscriptions = Subscriptions(self.app, settings, self.processor)
+        self.dead_letters = KeptLetters(settings.app_id, self.store, self.processor)
+        self.subscriptions = Subscriptions(self.app, settings, self.processor, self.dead_letters)
         use_problem_details(self.app)
         health.add_routes(self.app, settings, self._alive)
+        deadletters.add_routes(self.app, self.dead_letters, self.subscriptions.handle)
         self.app.mount("/metrics", make_asgi_app())
 
     def subscribe(self, events: Handlers) -> None:
         """Choreography: events in, and the outcomes out as events for whoever listens."""
-        self._subscriptions.add(events, to_its_topic)
+        self.subscriptions.add(events, to_its_topic)
 
     def obey(self, commands: Handlers) -> None:
         """Hybrid: commands in over pub/sub, and each outcome back to the topic that it asks for."""
-        self._subscriptions.add(commands, destination=None)
+        self.subscriptions.add(commands, destination=None)
 
     def answer(self, commands: Handlers) -> None:
         """Orchestration: commands in over service invocation, and the outcome as the response."""
@@ -90,7 +99,7 @@ class Service:
         """Run workflows here; each reply is handled, then handed to the workflow that waits."""
         self._host = WorkflowHost(self.settings, self, *workflows)
         if replies is not None:
-            self._subscriptions.add(replies, destination=None, then=self._host.raise_event)
+            self.subscriptions.add(replies, destination=None, then=self._host.raise_event)
 
     @property
     def workflows(self) -> WorkflowHost:
@@ -107,10 +116,17 @@ class Service:
     async def take(self, request: Message, step: Step, id: str) -> tuple[CloudEvent, ...]:
         """Bring a request of the HTTP API to its effect, once for each id, like any message.
 
-        Raises `Rejected` when the id was used before for another request.
+        `id` is derived from the client's Idempotency-Key. Raises `Rejected` when that key was used
+        before, for another request.
         """
         event = envelope(request, id=id, source=self.settings.app_id, traceparent=traceparent())
-        return await self.processor.process(event, step, to_the_caller)
+        try:
+            return await self.processor.process(event, step, to_the_caller)
+        except UsedBefore as error:
+            # The client knows its key, not the id that was made of it.
+            raise Rejected(
+                "this Idempotency-Key was used before, for another request: send a new key"
+            ) from error
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:

@@ -12,7 +12,9 @@ class ServiceSettings(BaseSettings):
     dapr_runtime_host: str = "127.0.0.1"
     dapr_http_port: int = Field(default=3500, ge=1, le=65535)
     dapr_grpc_port: int = Field(default=50001, ge=1, le=65535)
+    #: What the sidecar asks of its callers, and what this service asks of its sidecar. Unset: open.
     dapr_api_token: SecretStr | None = None
+    app_api_token: SecretStr | None = None
 
     # Names of the components; every profile under components/ uses the same ones.
     pubsub: str = "pubsub"
@@ -23,6 +25,9 @@ class ServiceSettings(BaseSettings):
     sidecar_timeout_seconds: float = Field(default=5.0, gt=0)
     handler_timeout_seconds: float = Field(default=20.0, gt=0)
     start_timeout_seconds: float = Field(default=60.0, gt=0)
+
+    #: Of one request to the API, or one command. Deliveries of events have a limit of their own.
+    max_body_bytes: int = Field(default=256 * 1024, ge=1024)
 
     log_level: str = "INFO"
 

@@ -40,7 +40,8 @@ class Sidecar:
         return api_service_v1.DaprStub(self._channel)  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
-        await self._channel.close()
+        if "_channel" in vars(self):
+            await self._channel.close()
 
     async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
         request = api_v1.GetBulkStateRequest(store_name=self._store, keys=keys, parallelism=10)

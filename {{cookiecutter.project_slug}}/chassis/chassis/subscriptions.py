@@ -1,8 +1,19 @@
-"""Messages in, over pub/sub: bulk delivery, a dead-letter topic, and a verdict for each message."""
+"""Messages in, over pub/sub: bulk delivery, and a verdict for each message.
+
+What can never succeed is kept as a dead letter here, and is then done. The sidecar's own way, the
+verdict DROP, is not used: in a bulk, daprd 1.18 acknowledges the message even when it could not
+publish it to the dead-letter topic, and panics when the bulk has shrunk by a retry or by a message
+that is not JSON. For the last reason, too, every subscription is a raw one: the bytes are ours to
+read. The dead-letter topic is for what the sidecar itself gives up on.
+"""
 
 import asyncio
+import binascii
+import json
 import logging
+from base64 import b64decode
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from dapr.ext.fastapi import DaprApp
@@ -10,6 +21,8 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, ValidationError
 
 from chassis.cloudevents import CloudEvent
+from chassis.deadletters import Attempts, DeadLetter, KeptLetters, letter_id
+from chassis.deadletters.letter import UNKNOWN_CAUSE, cause_of, read_event
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers, Step
 from chassis.inbox import Destination
@@ -22,11 +35,14 @@ log = logging.getLogger(__name__)
 
 Then = Callable[[CloudEvent], Awaitable[None]]
 
-# The sidecar's answers: done; try again under the retry policy; dead-letter now.
-SUCCESS, RETRY, DROP = "SUCCESS", "RETRY", "DROP"
+# The sidecar's answers: done; try again under the retry policy.
+SUCCESS, RETRY = "SUCCESS", "RETRY"
 
 MAX_BULK = 100
 MAX_AWAIT_MS = 5
+# A sidecar takes messages of 4 MiB, and base64 makes four bytes of three. A delivery that was
+# refused for its size would come again and again.
+MAX_BULK_BYTES = MAX_BULK * 6 * 1024 * 1024
 
 
 class BulkEntry(BaseModel):
@@ -38,13 +54,27 @@ class BulkRequest(BaseModel):
     entries: list[BulkEntry]
 
 
-class Subscriptions(DaprApp):
-    """`DaprApp`, with the bulk delivery and the verdicts that it cannot ask for."""
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A step, where its outcomes go (None: to the message's `replyto`), and what follows them."""
 
-    def __init__(self, app: FastAPI, settings: ServiceSettings, processor: Processor) -> None:
+    step: Step
+    destination: Destination | None
+    then: Then | None
+
+
+class Subscriptions(DaprApp):
+    """`DaprApp`, which answers /dapr/subscribe, with the bulk delivery that it cannot ask for."""
+
+    def __init__(
+        self, app: FastAPI, settings: ServiceSettings, processor: Processor, kept: KeptLetters
+    ) -> None:
         super().__init__(app)
         self._settings = settings
         self._processor = processor
+        self._kept = kept
+        self._attempts = Attempts()
+        self._by_topic: dict[str, Subscription] = {}
 
     def add(
         self, handlers: Handlers, destination: Destination | None, then: Then | None = None
@@ -54,26 +84,53 @@ class Subscriptions(DaprApp):
         Outcomes go to the destination, or, without one, to the `replyto` of the message. What is
         to happen `then`, after the commit and before the acknowledgement, may happen again.
         """
+        if not self._by_topic:
+            self._subscribe(self._settings.dead_letter_topic, self._keep_forwarded)
         for step in handlers:
-            route = f"/events/{step.topic}"
-            self.subscribe(
-                pubsub=self._settings.pubsub,
-                topic=step.topic,
-                route=route,
-                dead_letter_topic=self._settings.dead_letter_topic,
-            )(self._endpoint(step, destination, then))
-            self._subscriptions[-1]["bulkSubscribe"] = {
-                "enabled": True,
-                "maxMessagesCount": MAX_BULK,
-                "maxAwaitDurationMs": MAX_AWAIT_MS,
-            }
+            if step.topic in self._by_topic:
+                raise ValueError(f"topic {step.topic!r} has a handler in this service already")
+            self._by_topic[step.topic] = Subscription(step, destination, then)
+            self._subscribe(step.topic, self._verdict)
 
-    def _endpoint(self, step: Step, destination: Destination | None, then: Then | None) -> Any:
+    @property
+    def heard(self) -> frozenset[str]:
+        """The topics that this service subscribes to."""
+        return frozenset(str(subscription["topic"]) for subscription in self._subscriptions)
+
+    @property
+    def told(self) -> frozenset[str]:
+        """The topics that its handlers and its sidecar publish to, less where replies go."""
+        outcomes = (
+            subscription.destination(outcome)
+            for subscription in self._by_topic.values()
+            if subscription.destination is not None
+            for outcome in subscription.step.outcomes
+        )
+        dead_letters = {self._settings.dead_letter_topic} if self._by_topic else set()
+        return frozenset(topic for topic in outcomes if topic) | dead_letters
+
+    async def handle(self, event: CloudEvent, topic: str) -> None:
+        """Bring an event of this topic to its effect.
+
+        Raises `Unavailable`, `OSError` or `TimeoutError` if it may succeed later, anything else
+        if it never will.
+        """
+        subscription = self._by_topic.get(topic)
+        if subscription is None:
+            raise Rejected(f"{self._settings.app_id} does not subscribe to {topic!r}")
+        with about(event):
+            await self._processor.process(
+                event, subscription.step, subscription.destination or (lambda _: event.replyto)
+            )
+            if subscription.then is not None:
+                await subscription.then(event)
+
+    def _subscribe(self, topic: str, verdict: Callable[[bytes, str], Awaitable[str]]) -> None:
         async def deliver(request: Request) -> dict[str, Any]:
-            bulk = BulkRequest.model_validate_json(await request.body())
-            received(step.topic, "pubsub", len(bulk.entries))
+            bulk = _read(await request.body())
+            received(topic, "pubsub", len(bulk.entries))
             verdicts = await asyncio.gather(
-                *(self._verdict(entry.event, step, destination, then) for entry in bulk.entries)
+                *(verdict(_bytes(entry.event), topic) for entry in bulk.entries)
             )
             return {
                 "statuses": [
@@ -82,28 +139,86 @@ class Subscriptions(DaprApp):
                 ]
             }
 
-        return deliver
+        route = f"/events/{topic}"
+        self._app.add_api_route(
+            route, deliver, methods=["POST"], tags=["Events"], max_body_size=MAX_BULK_BYTES
+        )
+        self._subscriptions.append(
+            {
+                "pubsubname": self._settings.pubsub,
+                "topic": topic,
+                "route": route,
+                "metadata": {"rawPayload": "true"},
+                # The dead-letter topic's own is itself: a letter that could not be kept for as
+                # long as the retry policy lasts is queued again, not lost.
+                "deadLetterTopic": self._settings.dead_letter_topic,
+                "bulkSubscribe": {
+                    "enabled": True,
+                    "maxMessagesCount": MAX_BULK,
+                    "maxAwaitDurationMs": MAX_AWAIT_MS,
+                },
+            }
+        )
 
-    async def _verdict(
-        self, raw: Any, step: Step, destination: Destination | None, then: Then | None
-    ) -> str:
+    async def _verdict(self, raw: bytes, topic: str) -> str:
         try:
-            event = CloudEvent.model_validate(raw)
-        except ValidationError as error:
-            log.error("%s: not a CloudEvent, dead-lettered: %s", step.topic, error)
-            return DROP
-        with about(event):
-            try:
-                await self._processor.process(event, step, destination or (lambda _: event.replyto))
-                if then is not None:
-                    await then(event)
-            except (Unavailable, OSError, TimeoutError) as error:
-                log.warning("%s %s: will be tried again: %s", step.topic, event.id, error)
-                return RETRY
-            except Rejected as error:
-                log.error("%s %s: dead-lettered: %s", step.topic, event.id, error)
-                return DROP
-            except Exception:
-                log.exception("%s %s: dead-lettered: the handler failed", step.topic, event.id)
-                return DROP
+            event = read_event(raw)
+            await self.handle(event, topic)
+        except (Unavailable, OSError, TimeoutError) as error:
+            failed = self._attempts.failed(letter_id(raw), topic, cause_of(error))
+            log.warning("%s: will be tried again: %s", topic, failed.cause)
+            return RETRY
+        except Exception as error:
+            if not isinstance(error, Rejected):
+                log.exception("%s: the handler failed", topic)
+            failed = self._attempts.failed(letter_id(raw), topic, cause_of(error))
+            return await self._keep(raw, topic, failed.cause, failed.count)
+        if self._attempts:
+            self._attempts.take(letter_id(raw))
         return SUCCESS
+
+    async def _keep_forwarded(self, raw: bytes, _: str) -> str:
+        """A letter that comes from the sidecar, which says nothing of why."""
+        known = self._attempts.take(letter_id(raw))
+        if known is not None:
+            return await self._keep(raw, known.topic, known.cause, known.count)
+        return await self._keep(raw, self._topic_of(raw), UNKNOWN_CAUSE, 0)
+
+    async def _keep(self, raw: bytes, topic: str | None, cause: str, attempts: int) -> str:
+        letter = DeadLetter.of(raw, topic=topic, cause=cause, attempts=attempts)
+        try:
+            await self._kept.keep(letter)
+        except Exception as error:
+            # Not acknowledged, so it comes again: the store may be away.
+            log.error("%s: dead letter %s could not be kept yet: %r", topic, letter.id, error)
+            if topic is not None:
+                self._attempts.restore(letter.id, topic, cause, attempts)
+            return RETRY
+        self._attempts.take(letter.id)
+        log.error("%s: dead-lettered as %s: %s", topic, letter.id, cause)
+        return SUCCESS
+
+    def _topic_of(self, raw: bytes) -> str | None:
+        """Where a message was published, by its type: each type arrives here on one topic."""
+        try:
+            kind = read_event(raw).type
+        except Rejected:
+            return None
+        topics = [t for t, each in self._by_topic.items() if kind in each.step.messages]
+        return topics[0] if len(topics) == 1 else None
+
+
+def _read(body: bytes) -> BulkRequest:
+    try:
+        return BulkRequest.model_validate_json(body)
+    except ValidationError as error:
+        # A sidecar sends no such thing.
+        raise Rejected(f"not a bulk of messages: {error}") from error
+
+
+def _bytes(event: Any) -> bytes:
+    """The message as published: a raw subscription gets it in base64, others as JSON."""
+    try:
+        return b64decode(event, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        return json.dumps(event, separators=(",", ":")).encode()

@@ -92,6 +92,24 @@ async def test_a_handler_that_raises_fails_alone(processor: Processor, store: Me
     assert store.get("ada", int) == 5
 
 
+async def test_a_handler_that_failed_on_an_old_state_is_run_once_more(
+    processor: Processor, store: MemoryStore
+) -> None:
+    async def fails_before_the_other_replica(asked: Deposit, tx: Transaction) -> Deposited:
+        deposited = await deposit(asked, tx)
+        if asked.account == "late" and deposited.balance == asked.amount:
+            store.put("late", 100)
+            raise ValueError("nothing there yet")
+        return deposited
+
+    late = step(fails_before_the_other_replica, Deposit)
+    await asyncio.gather(
+        processor.process(event("1", account="early", amount=1), late),
+        processor.process(event("2", account="late", amount=1), late),
+    )
+    assert store.get("late", int) == 101
+
+
 async def test_a_message_that_the_store_refuses_does_not_take_its_group_along(
     broker: MemoryBroker,
 ) -> None:

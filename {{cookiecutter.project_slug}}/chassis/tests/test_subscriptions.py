@@ -35,12 +35,14 @@ async def test_each_topic_is_subscribed_in_bulk_and_with_a_dead_letter_topic(
 ) -> None:
     service.subscribe(handlers)
     async with running(service) as client:
-        (subscription,) = (await client.get("/dapr/subscribe")).json()
+        dead_letters, subscription = (await client.get("/dapr/subscribe")).json()
+    assert dead_letters["topic"] == dead_letters["deadLetterTopic"] == "bank-dead-letters"
     assert subscription["pubsubname"] == "pubsub"
     assert subscription["topic"] == "deposit"
     assert subscription["route"] == "/events/deposit"
     assert subscription["deadLetterTopic"] == "bank-dead-letters"
     assert subscription["bulkSubscribe"]["enabled"] is True
+    assert subscription["metadata"] == {"rawPayload": "true"}
 
 
 async def test_a_message_that_was_handled_is_acknowledged(
@@ -63,18 +65,22 @@ async def test_a_message_that_was_handled_is_acknowledged(
     ],
     ids=["nothing", "text", "no CloudEvent", "unknown version", "wrong data", "handler fails"],
 )
-async def test_what_can_never_succeed_is_dropped_and_leaves_the_others_alone(
+async def test_what_can_never_succeed_is_kept_as_a_dead_letter_and_leaves_the_others_alone(
     service: Service, store: MemoryStore, hopeless: Any
 ) -> None:
     service.subscribe(handlers)
     bulk = wire("a", amount=2), hopeless, wire("b", amount=3)
-    assert await verdicts(service, *bulk) == ["SUCCESS", "DROP", "SUCCESS"]
+    assert await verdicts(service, *bulk) == ["SUCCESS"] * 3
     assert store.get("ada", int) == 5
+    assert (await service.dead_letters.page(None)).count == 1
 
 
-async def test_an_id_with_other_content_is_dropped(service: Service) -> None:
+async def test_an_id_with_other_content_is_a_dead_letter(service: Service) -> None:
     service.subscribe(handlers)
-    assert await verdicts(service, wire("1", amount=2), wire("1", amount=3)) == ["SUCCESS", "DROP"]
+    assert await verdicts(service, wire("1", amount=2), wire("1", amount=3)) == ["SUCCESS"] * 2
+    (letter,) = (await service.dead_letters.page(None)).letters
+    assert (letter.event_id, letter.attempts) == ("1", 1)
+    assert "used before, for other content" in letter.cause
 
 
 async def test_a_store_that_is_away_means_try_again(service: Service, store: MemoryStore) -> None:

@@ -26,9 +26,13 @@ class Attempts:
         self._failed: OrderedDict[UUID, Failed] = OrderedDict()
 
     def failed(self, letter: UUID, topic: str, cause: str) -> Failed:
-        before = self._failed.pop(letter, None)
-        now = Failed(topic, cause, (before.count if before else 0) + 1)
-        self._failed[letter] = now
+        """One more failure."""
+        before = self._failed.get(letter)
+        return self.restore(letter, topic, cause, (before.count if before else 0) + 1)
+
+    def restore(self, letter: UUID, topic: str, cause: str, count: int) -> Failed:
+        now = self._failed[letter] = Failed(topic, cause, count)
+        self._failed.move_to_end(letter)
         if len(self._failed) > MAX_REMEMBERED:
             self._failed.popitem(last=False)
         return now

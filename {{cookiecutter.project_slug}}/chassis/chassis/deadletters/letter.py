@@ -1,6 +1,5 @@
 """One dead letter: the message byte for byte, and why it is here."""
 
-import binascii
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from chassis.cloudevents import CloudEvent, derived_id
-from chassis.errors import Rejected
+from chassis.errors import Rejected, Unavailable
 
 #: Bytes. A sidecar takes 4 MiB in one call, and JSON may need two bytes for one.
 MAX_PAYLOAD = 1_500_000
@@ -31,6 +30,12 @@ def read_event(raw: bytes) -> CloudEvent:
         return CloudEvent.model_validate_json(raw)
     except ValidationError as error:
         raise Rejected(f"not a CloudEvent: {error}") from error
+
+
+def cause_of(error: Exception) -> str:
+    """Our own errors say what happened; of another one its type is half of the cause."""
+    ours = isinstance(error, (Rejected, Unavailable)) and str(error)
+    return str(error) if ours else f"{type(error).__name__}: {error}"
 
 
 class Summary(BaseModel):
@@ -102,20 +107,6 @@ class DeadLetter(Summary):
     def summary(self) -> Summary:
         short = self.cause if len(self.cause) <= 300 else f"{self.cause[:299]}…"
         return Summary(**self.model_dump(include=set(Summary.model_fields)) | {"cause": short})
-
-
-def as_delivered(event: Any) -> bytes:
-    """The bytes of one entry of a bulk: a raw subscription gets them in base64."""
-    try:
-        return b64decode(event, validate=True)
-    except (binascii.Error, TypeError, ValueError):
-        return _json(event)
-
-
-def _json(value: Any) -> bytes:
-    from json import dumps
-
-    return dumps(value, separators=(",", ":")).encode(errors="surrogatepass")
 
 
 def _text(raw: bytes) -> tuple[str, Literal["utf-8", "base64"]]:

@@ -1,13 +1,12 @@
-import httpx
-
-from inventory.main import app
+from chassis.testing import running
+from inventory.main import app, service
 
 
 async def test_inventory_hears_of_just_these_topics() -> None:
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://inventory") as client:
+    async with running(service) as client:
         subscriptions = (await client.get("/dapr/subscribe")).json()
     assert sorted(subscription["topic"] for subscription in subscriptions) == [
+        "inventory-dead-letters",
         "order-placed",
         "payment-declined",
         "payment-refunded",

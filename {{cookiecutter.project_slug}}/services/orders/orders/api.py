@@ -12,12 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from chassis import IdempotencyKey, Running, Service, Transaction, derived_id, step
 from contracts import OrderDetails, OrderId, OrderPlaced
 from orders import choreography, process
-from orders.domain import Order, Recorded, State
+from orders.domain import Order, Recorded, State, Style
 from orders.hybrid import fulfil_order_hybrid
 from orders.orchestration import fulfil_order
 from orders.settings import settings
 from orders.steps import order_key
-from orders.styles import Style
 
 router = APIRouter(tags=["Orders"])
 
@@ -105,11 +104,11 @@ async def _accept(_: AcceptOrder, __: Transaction) -> None:
 @router.get("/orders/{order_id}")
 async def get_order(order_id: OrderId, service: Running) -> OrderView:
     order = await service.look_up(order_key(order_id), Order)
-    if order is None or order.details is None or order.placed_at is None:
+    if order is None or order.style is None or order.details is None or order.placed_at is None:
         raise HTTPException(404, f"there is no order {order_id}")
     return OrderView(
         order_id=order_id,
-        style=Style(order.style or settings.default_style),
+        style=order.style,
         state=order.state,
         placed_at=order.placed_at,
         ended_at=order.ended_at,

@@ -11,10 +11,9 @@ from chassis import (
 )
 from contracts import Event, OrderPlaced
 from orders import steps
-from orders.domain import STEPS, Order
+from orders.domain import STEPS, Order, Style
 from orders.settings import settings
 from orders.steps import End
-from orders.styles import Style
 
 events = Handlers()
 

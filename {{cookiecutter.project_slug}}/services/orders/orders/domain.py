@@ -45,6 +45,14 @@ UNDOING: dict[type[Event], tuple[type[Event], ...]] = {
 }
 
 
+class Style(StrEnum):
+    """How an order is fulfilled."""
+
+    CHOREOGRAPHY = "choreography"
+    ORCHESTRATION = "orchestration"
+    HYBRID = "hybrid"
+
+
 class State(StrEnum):
     PLACED = "placed"
     CONFIRMED = "confirmed"
@@ -63,7 +71,7 @@ class Recorded:
 @dataclass(frozen=True, slots=True)
 class Order:
     order_id: OrderId
-    style: str | None = None
+    style: Style | None = None
     details: OrderDetails | None = None
     placed_at: datetime | None = None
     steps: tuple[Recorded, ...] = ()
@@ -72,7 +80,7 @@ class Order:
     failed_step: str | None = None
     reason: str | None = None
 
-    def place(self, style: str, details: OrderDetails, at: datetime) -> "Order":
+    def place(self, style: Style, details: OrderDetails, at: datetime) -> "Order":
         if self.placed_at is not None:
             return self
         return replace(self, style=style, details=details, placed_at=at)

@@ -45,7 +45,11 @@ def ask(ctx: DaprWorkflowContext, question: Question) -> Generator[Any, Any, Clo
 
 
 def waits(patience: timedelta) -> Iterator[timedelta]:
-    """How long to wait for each reply before asking again: twice as long each time."""
+    """How long to wait for each reply before asking again: twice as long each time.
+
+    A lost message is asked for again within 15 s; a participant that is down for hours is asked
+    every ten minutes, for each turn makes the workflow's history longer.
+    """
     wait = min(patience / 4, timedelta(seconds=15))
     while patience > timedelta():
         yield min(wait, patience)

@@ -41,10 +41,9 @@ from contracts import (
     StockRejected,
 )
 from orders import steps
-from orders.domain import STEPS, Order
+from orders.domain import STEPS, Order, Style
 from orders.settings import settings
 from orders.steps import End
-from orders.styles import Style
 
 workflows = Workflows()
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from chassis import ServiceSettings
-from orders.styles import Style
+from orders.domain import Style
 
 
 class OrdersSettings(ServiceSettings):

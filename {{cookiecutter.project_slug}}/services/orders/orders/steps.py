@@ -2,8 +2,7 @@
 
 from chassis import Transaction
 from contracts import Event, OrderCancelled, OrderConfirmed, OrderId, OrderPlaced
-from orders.domain import Order
-from orders.styles import Style
+from orders.domain import Order, Style
 
 End = OrderConfirmed | OrderCancelled
 
@@ -25,7 +24,10 @@ async def record(event: Event, tx: Transaction) -> Order:
 
 
 async def end(ending: End, tx: Transaction) -> Order:
-    """Record how the order ended. The first end stands."""
+    """Record how the order ended. The first end stands.
+
+    An order ends when this service decides so; the steps before happened where they were decided.
+    """
     order = await _load(ending.order_id, tx)
     return _put(order.end(ending, tx.now), tx)
 

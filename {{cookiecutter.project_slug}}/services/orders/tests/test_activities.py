@@ -8,13 +8,12 @@ from chassis.invocation import Participants
 from chassis.testing import MemoryBroker, MemoryStore, running
 from contracts import OrderCancelled, OrderConfirmed, OrderPlaced, ReserveStock, StockReserved
 from contracts.testing import ORDER_ID, order_of
-from orders.domain import Order, State
+from orders.domain import Order, State, Style
 from orders.hybrid import send_command
 from orders.orchestration import ask_participant
 from orders.process import Ending, Fulfilment, Question, end_order
 from orders.settings import settings
 from orders.steps import order_key
-from orders.styles import Style
 
 ORDER = order_of()
 COMMAND = envelope(

@@ -13,8 +13,8 @@ from chassis.workflow_host import WorkflowHost
 from contracts import Event, PaymentDeclined, StockReleased, StockReserved
 from contracts.testing import ORDER_ID, order_of
 from orders import api, choreography
+from orders.domain import Style
 from orders.settings import settings
-from orders.styles import Style
 
 ORDER: dict[str, Any] = order_of({"TEA": 2}, unit_price_cents=150).model_dump(mode="json")
 WORKFLOWS = [Style.ORCHESTRATION, Style.HYBRID]

@@ -1,14 +1,13 @@
-import httpx
-
-from orders.main import app
+from chassis.testing import running
+from orders.main import service
 
 
 async def test_orders_hear_of_just_these_topics() -> None:
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://orders") as client:
+    async with running(service) as client:
         subscriptions = (await client.get("/dapr/subscribe")).json()
     assert sorted(subscription["topic"] for subscription in subscriptions) == [
         "order-placed",
+        "orders-dead-letters",
         "orders-replies",
         "payment-captured",
         "payment-declined",

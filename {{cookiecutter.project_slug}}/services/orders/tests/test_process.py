@@ -23,11 +23,11 @@ from contracts import (
     StockReserved,
 )
 from contracts.testing import ORDER_ID, order_of
+from orders.domain import Style
 from orders.hybrid import fulfil_order_hybrid
 from orders.orchestration import fulfil_order
 from orders.process import UNTIL_ANSWERED, Ending, Fulfilment, NoAnswer, Question
 from orders.settings import settings
-from orders.styles import Style
 
 Outcome = Played[OrderConfirmed | OrderCancelled]
 Run = Callable[..., Outcome]

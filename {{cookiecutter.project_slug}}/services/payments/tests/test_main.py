@@ -1,14 +1,13 @@
-import httpx
-
-from payments.main import app
+from chassis.testing import running
+from payments.main import app, service
 
 
 async def test_payments_hears_of_just_these_topics() -> None:
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://payments") as client:
+    async with running(service) as client:
         subscriptions = (await client.get("/dapr/subscribe")).json()
     assert sorted(subscription["topic"] for subscription in subscriptions) == [
         "capture-payment",
+        "payments-dead-letters",
         "refund-payment",
         "shipment-failed",
         "stock-reserved",

@@ -1,15 +1,14 @@
-import httpx
-
-from shipping.main import app
+from chassis.testing import running
+from shipping.main import app, service
 
 
 async def test_shipping_hears_of_just_these_topics() -> None:
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://shipping") as client:
+    async with running(service) as client:
         subscriptions = (await client.get("/dapr/subscribe")).json()
     assert sorted(subscription["topic"] for subscription in subscriptions) == [
         "dispatch-shipment",
         "payment-captured",
+        "shipping-dead-letters",
     ]
 
 

@@ -1,0 +1,159 @@
+"""The letters that a service keeps, through the commit point that everything goes through."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import ClassVar, TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel
+
+from chassis.cloudevents import CloudEvent, envelope
+from chassis.deadletters import pages
+from chassis.deadletters.letter import DeadLetter, Summary, cause_of
+from chassis.errors import Rejected, Unavailable
+from chassis.handlers import Step, step
+from chassis.inbox import to_the_caller
+from chassis.messages import Message
+from chassis.ports import Store
+from chassis.processor import Processor
+from chassis.transaction import Transaction, adapter
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+#: Brings an event of this topic to its effect, as a delivery of it would.
+Handle = Callable[[CloudEvent, str], Awaitable[None]]
+
+
+class KeepLetter(BaseModel):
+    version: ClassVar[int] = 1
+
+    letter: DeadLetter
+
+    @property
+    def subject(self) -> str:
+        return str(self.letter.id)
+
+
+class Discard(BaseModel):
+    """The record of a discarded letter: everything but its payload, who discarded it, and why."""
+
+    version: ClassVar[int] = 1
+
+    letter: Summary
+    reason: str
+    by: str
+    at: datetime
+
+    @property
+    def subject(self) -> str:
+        return str(self.letter.id)
+
+
+class RemoveLetter(BaseModel):
+    version: ClassVar[int] = 1
+
+    id: UUID
+
+    @property
+    def subject(self) -> str:
+        return str(self.id)
+
+
+class Listed(BaseModel):
+    """One page of the list, oldest letters first."""
+
+    count: int
+    letters: tuple[Summary, ...]
+    next_page: int | None
+
+
+class KeptLetters:
+    def __init__(self, source: str, store: Store, processor: Processor) -> None:
+        self._source = source
+        self._store = store
+        self._processor = processor
+
+    async def keep(self, letter: DeadLetter) -> None:
+        """Returns once it is stored. Raises `Unavailable` or `TimeoutError` if it is not."""
+        await self._process(KeepLetter(letter=letter), step(_keep, KeepLetter))
+
+    async def page(self, number: int | None) -> Listed:
+        """A page by its number, or the first one. Raises `Unavailable`."""
+        directory = await self._look_up(pages.DIRECTORY, pages.Directory) or pages.Directory()
+        following = [each for each in directory.pages if number is None or each >= number]
+        if not following:
+            return Listed(count=directory.count, letters=(), next_page=None)
+        page = await self._look_up(pages.page_key(following[0]), pages.Page) or pages.Page()
+        return Listed(
+            count=directory.count,
+            letters=page.letters,
+            next_page=following[1] if len(following) > 1 else None,
+        )
+
+    async def find(self, letter: UUID) -> DeadLetter | None:
+        return await self._look_up(pages.letter_key(letter), DeadLetter)
+
+    async def discarded(self, letter: UUID) -> Discard | None:
+        return await self._look_up(_discard_key(letter), Discard)
+
+    async def replay(self, letter: DeadLetter, handle: Handle) -> None:
+        """Handle the message again, and only then remove the letter.
+
+        If we crash in between, the letter is still there, and replaying it once more finds the
+        message in the inbox. Raises `Rejected` with the new cause if it failed again,
+        `Unavailable` or `TimeoutError` if it may succeed later.
+        """
+        event = letter.event
+        if letter.topic is None:
+            raise Rejected("its topic is not known, so no handler is")
+        try:
+            await handle(event, letter.topic)
+        except (Unavailable, OSError, TimeoutError):
+            raise
+        except Exception as error:
+            if not isinstance(error, Rejected):
+                log.exception("dead letter %s: the handler failed", letter.id)
+            cause = cause_of(error)
+            await self.keep(letter.model_copy(update={"cause": cause, "attempts": 1}))
+            raise Rejected(f"it failed again: {cause}") from error
+        await self._process(RemoveLetter(id=letter.id), step(_remove, RemoveLetter))
+        log.info("dead letter %s: replayed", letter.id)
+
+    async def discard(self, letter: DeadLetter, reason: str, by: str) -> Discard:
+        """Remove the letter, and keep a record of it."""
+        record = Discard(letter=letter.summary, reason=reason, by=by, at=datetime.now(UTC))
+        await self._process(record, step(_discard, Discard))
+        log.warning("dead letter %s: discarded by %s: %s", letter.id, by, reason)
+        return record
+
+    async def _process(self, message: Message, how: Step) -> None:
+        # A new id each time: these steps are idempotent by letter, and the inbox must not keep a
+        # letter from coming back after it was removed.
+        event = envelope(message, id=str(uuid4()), source=self._source, traceparent=None)
+        await self._processor.process(event, how, to_the_caller)
+
+    async def _look_up(self, key: str, kind: type[T]) -> T | None:
+        stored = (await self._store.read([key]))[key]
+        return None if stored.value is None else adapter(kind).validate_json(stored.value)
+
+
+def _discard_key(letter: UUID) -> str:
+    return f"dead-letters:discarded:{letter}"
+
+
+async def _keep(asked: KeepLetter, tx: Transaction) -> None:
+    await pages.keep(asked.letter, tx)
+
+
+async def _remove(asked: RemoveLetter, tx: Transaction) -> None:
+    await pages.remove(asked.id, tx)
+
+
+async def _discard(record: Discard, tx: Transaction) -> None:
+    key = _discard_key(record.letter.id)
+    await tx.get(key, Discard)
+    if await pages.remove(record.letter.id, tx) is not None:
+        tx.put(key, record)

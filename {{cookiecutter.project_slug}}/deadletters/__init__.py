@@ -1,0 +1,1 @@
+"""What no service could handle: listed, looked at, replayed or discarded."""

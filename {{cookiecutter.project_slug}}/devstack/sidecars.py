@@ -1,0 +1,22 @@
+"""What the sidecars say of themselves: `dapr run -f .` writes their logs to .dapr/logs."""
+
+import re
+
+from devstack.daprfile import ROOT
+from devstack.errors import StackError
+
+FATAL = re.compile(r'level=fatal msg="(?P<why>.*?)" app_id=(?P<app>\S+)')
+
+
+def require_none_gave_up(since: float) -> None:
+    """Raises `StackError` with the line in which a sidecar, started since then, gave up.
+
+    A component that cannot reach its server, or is given a wrong password, ends its sidecar.
+    """
+    for log in (ROOT / ".dapr" / "logs").glob("*_daprd_*.log"):
+        if log.stat().st_mtime < since:
+            continue
+        if found := FATAL.search(log.read_text(errors="replace")):
+            # Dapr wraps an error in itself; the last part is what the server said.
+            why = found["why"].replace('\\"', '"').rsplit("[INIT_COMPONENT_FAILURE]: ", 1)[-1]
+            raise StackError(f"the sidecar of {found['app']} gave up: {why}\nIts log: {log}")

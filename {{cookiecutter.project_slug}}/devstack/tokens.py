@@ -1,0 +1,61 @@
+"""The tokens of .env: one for the services to show their sidecars, one for the other way round.
+
+`make setup` makes the file; python -m devstack.tokens
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+
+from devstack.daprfile import ROOT
+from devstack.errors import StackError
+
+ENV = ROOT / ".env"
+
+#: The sidecar asks its callers for this one: the service, the CLI, a workflow client.
+API_TOKEN = "DAPR_API_TOKEN"
+#: The service asks for this one at its event, command and dead-letter routes.
+APP_TOKEN = "APP_API_TOKEN"
+HEADER = "dapr-api-token"
+
+
+def make() -> bool:
+    """Write .env with random tokens, unless it is there. True if it was written."""
+    try:
+        # Mode 600 from the first byte on: nobody else of this machine may read it.
+        file = os.open(ENV, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with open(file, "w") as env:
+        env.write("# Made by `make setup`; never commit it. Delete it, and new tokens are made.\n")
+        env.writelines(f"{name}={secrets.token_hex(32)}\n" for name in (API_TOKEN, APP_TOKEN))
+    return True
+
+
+def read() -> dict[str, str]:
+    """What .env says; nothing if it is not there. Raises `StackError` for a line of another form.
+
+    What the environment has set already wins, as with `source .env` before it.
+    """
+    if not ENV.exists():
+        return {}
+    found = {}
+    for number, line in enumerate(ENV.read_text().splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, is_assignment, value = line.partition("=")
+        if not is_assignment or not name.isidentifier():
+            raise StackError(f"{ENV}:{number} is not NAME=value: correct it, or delete the file")
+        found[name] = os.environ.get(name, value)
+    return found
+
+
+def app_headers() -> Mapping[str, str]:
+    """What a request to a guarded route of a service must carry."""
+    token = {**read(), **os.environ}.get(APP_TOKEN)
+    return {HEADER: token} if token else {}
+
+
+if __name__ == "__main__":
+    sys.stderr.write(f"{ENV}: {'made, with new tokens' if make() else 'is there'}\n")

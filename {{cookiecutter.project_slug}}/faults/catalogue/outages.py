@@ -1,0 +1,76 @@
+"""Something that all depend on is away for a while."""
+
+import asyncio
+import sqlite3
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from devstack.daprfile import ROOT
+from faults.catalogue.kills import PARTICIPANTS
+from faults.scene import Scene
+
+AWAY_SECONDS = 20
+LOCKED_SECONDS = 30
+#: How long a writer of the store may keep us from locking it.
+LOCK_SECONDS = 10
+
+
+async def app_away(scene: Scene) -> None:
+    """A participant is killed and away for 20 s"""
+    await scene.orders_flow()
+    app = scene.parts.apps[scene.random.choice(PARTICIPANTS)]
+    await app.kill()
+    scene.injected += 1
+    await asyncio.sleep(AWAY_SECONDS)
+    await app.restart()
+
+
+async def broker_killed(scene: Scene) -> None:
+    """The broker is killed, and starts again with its data after 3 s"""
+    await scene.orders_flow()
+    await scene.parts.broker.kill()
+    scene.injected += 1
+    await asyncio.sleep(3)
+    await scene.parts.broker.restart()
+
+
+async def store_locked(scene: Scene) -> None:
+    """The database of every service is locked by another process for 30 s"""
+    await scene.orders_flow()
+    databases = sorted((ROOT / "data").glob("*.db"))
+    with ExitStack() as locks:
+        for database in databases:
+            connection = await asyncio.to_thread(_lock, database)
+            locks.enter_context(closing(connection))
+            scene.injected += 1
+        await asyncio.sleep(LOCKED_SECONDS)
+
+
+async def control_plane_killed(scene: Scene) -> None:
+    """Placement and scheduler are killed, and start again after 3 s"""
+    await scene.orders_flow()
+    both = (scene.parts.placement, scene.parts.scheduler)
+    for part in both:
+        await part.kill()
+        scene.injected += 1
+    await asyncio.sleep(3)
+    for part in both:
+        await part.restart()
+
+
+async def rolling_restart(scene: Scene) -> None:
+    """Every service is ended by SIGTERM and started again, one after the other"""
+    await scene.orders_flow(part=0.1)
+    for app in scene.parts.apps.values():
+        await app.stop()
+        scene.injected += 1
+        await app.restart()
+
+
+def _lock(database: Path) -> sqlite3.Connection:
+    # Closed by another thread than this one.
+    connection = sqlite3.connect(
+        database, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("BEGIN EXCLUSIVE")
+    return connection

@@ -1,0 +1,96 @@
+"""One fault in one style: orders flow, the fault is made, and what came of it is counted."""
+
+import time
+from dataclasses import dataclass
+from random import Random
+
+from demo import checks
+from demo.client import Client
+from faults import letters
+from faults.catalogue import Fault
+from faults.load import Load
+from faults.parts import Parts
+from faults.scene import Scene
+from faults.streams import Streams
+from faults.waiting import Overdue, until
+
+#: After the fault is over. Longer than the broker's longest redelivery, twice.
+END_SECONDS = 180
+SETTLE_SECONDS = 150
+
+
+@dataclass(frozen=True)
+class Result:
+    fault: str
+    style: str
+    injected: int
+    orders: int
+    ended: int
+    violations: tuple[str, ...]
+    dead_letters: int
+    recovery_seconds: float
+
+
+async def run(
+    fault: Fault, style: str, parts: Parts, client: Client, count: int, random: Random
+) -> Result:
+    name = f"FAULT-{time.time_ns():X}"
+    load = Load(client, name, style, count, random)
+    streams = Streams()
+    scene = Scene(parts, streams, load, style, random)
+    try:
+        await load.stock()
+        before = await letters.count(parts.apps)
+        wrong: list[str] = []
+        try:
+            await fault.make(scene)
+        except Overdue as overdue:
+            wrong.append(f"the fault could not be made: {overdue}")
+        over = time.monotonic()
+        await load.all_accepted()
+        await load.all_ended(END_SECONDS)
+        recovery = time.monotonic() - max(over, load.last_accepted)
+        wrong += await _unsettled(streams)
+        kept = await letters.count(parts.apps) - before
+        wrong += await _violations(scene, client, kept)
+    finally:
+        load.cancel()
+        await streams.close()
+    return Result(
+        fault.name, style, scene.injected, count, len(load.ended), tuple(wrong), kept, recovery
+    )
+
+
+async def _unsettled(streams: Streams) -> list[str]:
+    """Every message is acknowledged: what follows an order's end is part of the promise."""
+    left: dict[str, int] = {}
+
+    async def settled() -> bool:
+        left.clear()
+        left.update(await streams.unread())
+        return not left
+
+    try:
+        await until("all messages acknowledged", settled, SETTLE_SECONDS)
+    except Overdue as overdue:
+        return [f"{overdue}: {left}"]
+    return []
+
+
+async def _violations(scene: Scene, client: Client, kept: int) -> list[str]:
+    load = scene.load
+    wrong = list(scene.wrong)
+    if not scene.injected:
+        wrong.append("no fault was injected")
+    if kept != scene.poisons:
+        wrong.append(f"{kept} dead letters, not {scene.poisons}")
+    ended = [
+        (plan, load.ended[id]) for plan in load.plans if (id := load.ids[plan.key]) in load.ended
+    ]
+    wrong += [
+        f"{plan.key} has not ended: /orders/{load.ids[plan.key]}"
+        for plan in load.plans
+        if load.ids[plan.key] not in load.ended
+    ]
+    plans = [plan for plan, _ in ended]
+    return wrong + await checks.violations(client, load.run, plans, [order for _, order in ended])

@@ -1,0 +1,21 @@
+"""Waiting for something to become true, never for ever."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+POLL_SECONDS = 0.1
+
+
+class Overdue(Exception):
+    """What was waited for did not happen in time; says what it was."""
+
+
+async def until(what: str, is_so: Callable[[], Awaitable[bool]], seconds: float) -> None:
+    """Return once it is so. Raises `Overdue` after so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            # Nothing tells us when, so it is asked.
+            while not await is_so():  # noqa: ASYNC110
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError:
+        raise Overdue(f"{what}: not within {seconds:.0f} s") from None

@@ -1,0 +1,172 @@
+"""What a service cannot handle is kept with its cause, delays nobody, and can be handled later."""
+
+import asyncio
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from deadletters.office import Failure, Letter, Office
+from demo.client import Client
+from demo.mix import Kind, Plan
+from devstack.daprfile import ROOT, DaprFile
+from orders_of import ended
+from sidecars import Sidecar
+
+DAMAGED = "not a stock record"
+REPAIRED = {"received": 100, "reserved": 0}
+
+
+async def arrived(workspace: DaprFile, service: str, subject: str) -> Letter:
+    """The letter about this order; fails the test if it is not there within a second."""
+    with Office(workspace.apps) as office:
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            for letter in await asyncio.to_thread(lambda: list(office.letters(service))):
+                if letter.content["subject"] == subject:
+                    return letter
+            await asyncio.sleep(0.05)
+    raise AssertionError(f"{service} has no dead letter about {subject}")
+
+
+def order_for(sku: str, key: str) -> Plan:
+    body = {
+        "style": "choreography",
+        "customer": "ada",
+        "card": f"card-{key}",
+        "country": "NL",
+        "lines": [{"sku": sku, "quantity": 2, "unit_price_cents": 100}],
+    }
+    return Plan(key, Kind.GOOD, "choreography", body)
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deadletters", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"COLUMNS": "250", "PATH": "/usr/bin:/bin"},
+    )
+
+
+async def damage(workspace: DaprFile, sku: str, stock: Any = DAMAGED) -> None:
+    async with Sidecar(workspace.apps["inventory"]) as sidecar:
+        await sidecar.put_state(f"stock:{sku}", stock)
+
+
+async def test_poison_is_listed_within_a_second_with_its_cause_and_delays_nobody(
+    client: Client, workspace: DaprFile, run: str
+) -> None:
+    good = f"{run}-GOOD"
+    await client.receive_stock(good, 10)
+    await damage(workspace, run)
+    poisoned = await client.place(order_for(run, f"{run}-1"))
+    began = time.monotonic()
+    order = await ended(client, await client.place(order_for(good, f"{run}-2")))
+
+    assert order["state"] == "confirmed"
+    assert time.monotonic() - began < 2
+    letter = (await arrived(workspace, "inventory", poisoned)).content
+    assert letter["topic"] == "order-placed"
+    assert letter["attempts"] == 1
+    assert "ValidationError" in letter["cause"]
+
+
+async def test_poison_and_text_that_is_no_json_in_one_bulk_leave_the_sidecar_alive(
+    client: Client, workspace: DaprFile, run: str
+) -> None:
+    async with Sidecar(workspace.apps["orders"]) as sidecar:
+        poison = {
+            "specversion": "1.0",
+            "source": "test",
+            "type": "order-placed.v99",
+            "subject": run,
+            "time": "2030-01-01T00:00:00Z",
+            "data": {},
+        }
+        sent: Sequence[Any] = await asyncio.gather(
+            *(sidecar.publish("order-placed", poison | {"id": str(uuid4())}) for _ in range(20)),
+            *(sidecar.publish_raw("order-placed", f"<{run} {n}>".encode()) for n in range(20)),
+        )
+    assert {response.status_code for response in sent} == {204}
+    letter = await arrived(workspace, "inventory", run)
+    assert "order-placed.v99" in letter.content["cause"]
+    assert await client.get("inventory", "/readyz") == {"status": "ready"}
+    with Office(workspace.apps) as office:
+        kept = [x for x in office.letters("inventory") if x.content["event_id"] is None]
+        shown = [office.show(letter)["payload"] for letter in kept]
+    assert len([text for text in shown if run in text]) == 20
+
+
+async def test_a_replay_after_the_cause_is_gone_works_and_works_once(
+    client: Client, workspace: DaprFile, run: str
+) -> None:
+    await damage(workspace, run)
+    order_id = await client.place(order_for(run, run))
+    letter = await arrived(workspace, "inventory", order_id)
+
+    with Office(workspace.apps) as office:
+        with pytest.raises(Failure, match="422: it failed again: ValidationError"):
+            office.replay(letter)
+        assert office.show(letter)["attempts"] == 2
+        await damage(workspace, run, REPAIRED)
+        office.replay(letter)
+        order = await ended(client, order_id)
+        with pytest.raises(Failure, match="404"):
+            office.replay(letter)
+
+    assert order["state"] == "confirmed"
+    assert await client.get("inventory", f"/stock/{run}") == {"received": 100, "reserved": 2}
+
+
+async def test_a_replay_that_is_interrupted_loses_nothing(
+    client: Client, workspace: DaprFile, run: str
+) -> None:
+    await damage(workspace, run)
+    orders = [await client.place(order_for(run, f"{run}-{n}")) for n in range(20)]
+    for order_id in orders:
+        await arrived(workspace, "inventory", order_id)
+    await damage(workspace, run, REPAIRED)
+
+    replay = ("-m", "deadletters", "--service", "inventory", "replay", "--all")
+    interrupted = await asyncio.create_subprocess_exec(
+        sys.executable, *replay, cwd=ROOT, stdout=subprocess.PIPE
+    )
+    assert interrupted.stdout is not None
+    while b"replayed inventory" not in await interrupted.stdout.readline():
+        pass
+    interrupted.kill()
+    await interrupted.wait()
+    with Office(workspace.apps) as office:
+        left = [x for x in office.letters("inventory") if x.content["subject"] in orders]
+    assert 0 < len(left) < len(orders)
+
+    command("--service", "inventory", "replay", "--all")
+    states = [(await ended(client, order_id))["state"] for order_id in orders]
+    assert states == ["confirmed"] * len(orders)
+    assert await client.get("inventory", f"/stock/{run}") == {"received": 100, "reserved": 40}
+
+
+async def test_a_letter_is_discarded_for_a_reason_and_the_reason_stays(
+    client: Client, workspace: DaprFile, run: str
+) -> None:
+    await damage(workspace, run)
+    letter = await arrived(workspace, "inventory", await client.place(order_for(run, run)))
+
+    listed = command("list").stdout
+    assert letter.id in listed
+    assert re.search(r"ValidationError", listed)
+    assert "--reason" in command("discard", letter.id).stderr
+    assert "422" in command("discard", letter.id, "--reason", " ").stderr
+    assert command("discard", letter.id, "--reason", "a test").returncode == 0
+    again = command("discard", letter.id, "--reason", "a test")
+    assert (again.returncode, "no dead letter" in again.stderr) == (1, True)
+    with Office(workspace.apps) as office, pytest.raises(Failure, match=r"410.*a test"):
+        office.show(letter)
