@@ -143,13 +143,12 @@ class BrokerConformance:
                 consumer.publish(key=key, number=number)
 
         wait_for(
-            lambda: all(len(consumer.numbers(key)) >= 100 for key in keys),
+            lambda: all(len(set(consumer.numbers(key))) == 100 for key in keys),
             "all notes",
             DELIVERY_SECONDS,
         )
         for key in keys:
             arrived = consumer.numbers(key)
-            assert sorted(set(arrived)) == list(range(100))
             if self.keeps_order_of_a_key:
                 assert arrived == sorted(arrived)
 

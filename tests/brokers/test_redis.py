@@ -9,4 +9,4 @@ class TestRedis(BrokerConformance):
 
     @classmethod
     def make_server(cls, folder: Path, workspace: Path) -> Valkey:
-        return Valkey(folder, workspace / ".venv" / "bin" / "python")
+        return Valkey(folder, workspace)
