@@ -25,6 +25,8 @@ class BrokerConformance:
     broker: str
     #: Whether messages with one key arrive in the order in which they were published.
     keeps_order_of_a_key = False
+    #: How many messages of one publisher may be lost when the broker is killed, though accepted.
+    lost_by_a_kill = 0
     #: Whether a sidecar goes on by itself once its broker is back.
     sidecar_outlives_broker = True
 
@@ -194,7 +196,7 @@ class BrokerConformance:
         if not self.sidecar_outlives_broker:
             consumer.restart_sidecar()
         wait_for(
-            lambda: set(consumer.numbers(app_id)) == set(accepted),
+            lambda: len(set(accepted) - set(consumer.numbers(app_id))) <= self.lost_by_a_kill,
             "everything that was accepted",
             2 * DELIVERY_SECONDS,
         )
