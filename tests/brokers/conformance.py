@@ -32,8 +32,8 @@ class BrokerConformance:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def server(cls, tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Iterator[Server]:
-        server = cls.make_server(tmp_path_factory.mktemp(cls.broker), workspace)
+    def server(cls, tmp_path_factory: pytest.TempPathFactory, installed: Path) -> Iterator[Server]:
+        server = cls.make_server(tmp_path_factory.mktemp(cls.broker), installed)
         server.start()
         yield server
         server.stop()
@@ -43,8 +43,8 @@ class BrokerConformance:
         raise NotImplementedError
 
     @pytest.fixture
-    def bench(self, tmp_path: Path, workspace: Path, server: Server) -> Bench:
-        return Bench(workspace, tmp_path, self.broker, server.environment)
+    def bench(self, tmp_path: Path, installed: Path, server: Server) -> Bench:
+        return Bench(installed, tmp_path, self.broker, server.environment)
 
     @pytest.fixture
     def app_id(self) -> str:
@@ -63,15 +63,15 @@ class BrokerConformance:
         for each in started:
             each.stop()
 
-    def test_the_three_styles_end_as_they_must(self, workspace: Path, server: Server) -> None:
-        python = str(workspace / ".venv" / "bin" / "python")
+    def test_the_three_styles_end_as_they_must(self, installed: Path, server: Server) -> None:
+        python = str(installed / ".venv" / "bin" / "python")
         environment = {**os.environ, **server.environment}
         for command in (
             [python, "-m", "devstack", "use", "--broker", self.broker],
             [python, "-m", "demo", "--orders", "20"],
         ):
             done = subprocess.run(
-                command, cwd=workspace, env=environment, capture_output=True, text=True, timeout=300
+                command, cwd=installed, env=environment, capture_output=True, text=True, timeout=300
             )
             assert done.returncode == 0, done.stdout + done.stderr
         assert "add up in every style" in done.stderr

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -230,8 +231,9 @@ class Moto(Server):
 class PostgreSQL(Server):
     """From Debian; the server refuses to run as root, so it runs as its own user then."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self) -> None:
+        # That user must reach its data, and a folder of pytest's is for one user only.
+        super().__init__(Path(tempfile.mkdtemp(prefix="conformance-")))
         login = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres sslmode=disable"
         self.environment = {"POSTGRES_URL": f"{login} password=right"}
         self.with_wrong_password = {"POSTGRES_URL": f"{login} password=wrong"}
@@ -246,7 +248,6 @@ class PostgreSQL(Server):
             if user:
                 for path in (self.folder, password):
                     shutil.chown(path, user, user)
-                self.folder.chmod(0o755)
             making = ["-D", str(data), "-U", "postgres", "-A", "scram-sha-256", "--pwfile"]
             subprocess.run(
                 [str(binaries / "initdb"), *making, str(password)],
@@ -262,6 +263,10 @@ class PostgreSQL(Server):
             user=user,
         )
         self._wait()
+
+    def stop(self) -> None:
+        super().stop()
+        shutil.rmtree(self.folder)
 
     @staticmethod
     def _binaries() -> Path:

@@ -6,7 +6,7 @@ from tests.brokers.servers import RabbitMQ
 
 class TestRabbitMQ(BrokerConformance):
     broker = "rabbitmq"
-    # This daprd logs "did not receive confirmation of publishing", and reports success all the same.
+    # This daprd reports success for a publish that the broker did not confirm.
     lost_by_a_kill = 1
     # Two subscriptions that reconnect at once disturb each other on one channel, and hang.
     sidecar_outlives_broker = False

@@ -8,10 +8,10 @@ from tests.template.rendering import commit, cookiecutter, snapshot
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A default workspace, rendered and installed."""
     template = commit(snapshot(tmp_path_factory.mktemp("repository") / "template"))
-    rendering = cookiecutter(template, tmp_path_factory.mktemp("brokers") / "out")
+    rendering = cookiecutter(template, tmp_path_factory.mktemp("installed") / "out")
     assert rendering.code == 0, rendering.stdout + rendering.stderr
     folder = rendering.output / "order-fulfilment"
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
