@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup runtime demo test test-brokers check bench clean
+.PHONY: help setup runtime demo test test-brokers check bench compare-brokers clean
 
 help:  ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -46,6 +46,9 @@ check: setup  ## lint, formatting, types
 
 bench: setup  ## the generated choreography against the quickstart style, five rounds
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks
+
+compare-brokers: setup  ## the three styles on each broker and store, on real servers
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks.brokers
 
 clean:  ## forget the rendered workspace and the tools
 	@[ ! -e $(WORKSPACE)/Makefile ] || $(MAKE) --no-print-directory -C $(WORKSPACE) down

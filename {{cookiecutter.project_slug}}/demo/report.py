@@ -66,7 +66,7 @@ def show(results: Sequence[Result]) -> None:
         table.add_column(heading, justify="right")
     for result in results:
         table.add_row(*result.row())
-    Console(width=100).print(table)
+    Console(width=110).print(table)
 
 
 def _time(text: str) -> datetime:
