@@ -14,6 +14,9 @@ from rich.table import Table
 from deadletters.office import Failure, Letter, Office
 from devstack.daprfile import DaprFile
 
+#: How much of an id a table shows: enough to name one letter of millions.
+START = 13
+
 console = Console(highlight=False, markup=False)
 
 
@@ -34,7 +37,7 @@ def show_all(office: Office, arguments: argparse.Namespace) -> int:
         return 0
     table = Table("service", "id", "topic", "event", "subject", "attempts", "arrived", "cause")
     for letter in letters:
-        table.add_row(letter.service, letter.id, *_cells(letter))
+        table.add_row(letter.service, letter.id[:START], *_cells(letter))
     console.print(table)
     return 0
 
@@ -72,8 +75,9 @@ def discard(office: Office, arguments: argparse.Namespace) -> int:
 
 def _cells(letter: Letter) -> tuple[str, ...]:
     keys = ("topic", "type", "subject", "attempts", "arrived_at", "cause")
+    content = letter.content | {"arrived_at": letter.content["arrived_at"][:19]}
     # What a stranger wrote is shown escaped: it could move the cursor of a terminal.
-    values = (letter.content[key] for key in keys)
+    values = (content[key] for key in keys)
     return tuple("-" if value is None else ascii(str(value))[1:-1] for value in values)
 
 

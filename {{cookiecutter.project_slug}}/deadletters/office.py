@@ -20,7 +20,7 @@ class Letter:
 
     service: str
     id: str
-    content: Mapping[str, Any]
+    content: dict[str, Any]
 
 
 class Office:

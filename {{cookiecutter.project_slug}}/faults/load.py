@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 from typing import TypeVar
 
@@ -36,7 +37,7 @@ class Load:
 
     async def stock(self) -> None:
         for sku in mix.Shelf(self.run).plenty:
-            await again(f"stock of {sku}", lambda sku=sku: self._client.receive_stock(sku, 1000))
+            await again(f"stock of {sku}", partial(self._client.receive_stock, sku, 1000))
 
     def begin(self) -> None:
         """In the background; see `accepted` and `all_accepted`."""

@@ -56,12 +56,14 @@ class Streams:
         """Every message is delivered two to five times, some copies late. Yields the counts."""
         copies: list[int] = []
         ends = {topic: await self._newest(topic) for topic in await self.topics()}
-        task = asyncio.create_task(self._copy(ends, random, copies))
+        # Not cancelled: the client forgets a cancellation while it waits for the broker.
+        enough = asyncio.Event()
+        task = asyncio.create_task(self._copy(ends, random, copies, enough))
         try:
             yield copies
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            enough.set()
+            await task
 
     async def shuffle(self, topic: str, seconds: float, random: Random) -> int:
         """Hold a topic back for so long, then deliver what came meanwhile in another order."""
@@ -91,20 +93,24 @@ class Streams:
             await step.execute()
         return len(held)
 
-    async def _copy(self, ends: dict[str, bytes], random: Random, copies: list[int]) -> None:
-        late: set[asyncio.Task[None]] = set()
-        try:
-            while True:
-                for topic, entries in await self._valkey.xread(ends, block=200) or ():
+    async def _copy(
+        self, ends: dict[str, bytes], random: Random, copies: list[int], enough: asyncio.Event
+    ) -> None:
+        known: set[bytes] = set()
+        async with asyncio.TaskGroup() as late:
+            while not enough.is_set():
+                for topic, entries in await self._valkey.xread(ends, block=100) or ():
                     for id, fields in entries:
                         ends[topic.decode()] = id
-                        if COPY not in fields:
-                            copies.append(random.randint(1, 4))
-                            for _ in range(copies[-1]):
-                                pause = random.choice((0, 0, 0.5, 2))
-                                late.add(asyncio.create_task(self._add(topic, fields, pause)))
-        finally:
-            await asyncio.gather(*late)
+                        event = fields[b"data"]
+                        if COPY in fields or event in known:
+                            # A copy, or sent again because of one: copying it would never end.
+                            continue
+                        known.add(event)
+                        copies.append(random.randint(1, 4))
+                        for _ in range(copies[-1]):
+                            pause = random.choice((0, 0, 0.5, 2))
+                            late.create_task(self._add(topic, fields, pause))
 
     async def _add(self, topic: bytes, fields: Mapping[bytes, bytes], pause: float) -> None:
         await asyncio.sleep(pause)

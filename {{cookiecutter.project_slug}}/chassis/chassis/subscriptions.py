@@ -1,25 +1,23 @@
 """Messages in, over pub/sub: bulk delivery, and a verdict for each message.
 
 What can never succeed is kept as a dead letter here, and is then done. The sidecar's own way, the
-verdict DROP, is not used: in a bulk, daprd 1.18 acknowledges the message even when it could not
-publish it to the dead-letter topic, and panics when the bulk has shrunk by a retry or by a message
-that is not JSON. For the last reason, too, every subscription is a raw one: the bytes are ours to
-read. The dead-letter topic is for what the sidecar itself gives up on.
+verdict DROP, is not used. In a bulk, daprd 1.18 acknowledges the message even when it could not
+publish it to the dead-letter topic; and when the bulk has shrunk, by a retry or by a message that
+is not JSON, it panics or dead-letters another message instead. For that, too, every subscription is
+a raw one: the bytes are ours to read. The dead-letter topic is for what the sidecar gives up on.
 """
 
 import asyncio
-import binascii
-import json
 import logging
-from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from dapr.ext.fastapi import DaprApp
 from fastapi import FastAPI, Request
-from pydantic import BaseModel, ValidationError
 
+from chassis import bulk
+from chassis.bulk import RETRY, SUCCESS, Bulk
 from chassis.cloudevents import CloudEvent
 from chassis.deadletters import Attempts, DeadLetter, KeptLetters, letter_id
 from chassis.deadletters.letter import UNKNOWN_CAUSE, cause_of, read_event
@@ -34,24 +32,6 @@ from chassis.settings import ServiceSettings
 log = logging.getLogger(__name__)
 
 Then = Callable[[CloudEvent], Awaitable[None]]
-
-# The sidecar's answers: done; try again under the retry policy.
-SUCCESS, RETRY = "SUCCESS", "RETRY"
-
-MAX_BULK = 100
-MAX_AWAIT_MS = 5
-# A sidecar takes messages of 4 MiB, and base64 makes four bytes of three. A delivery that was
-# refused for its size would come again and again.
-MAX_BULK_BYTES = MAX_BULK * 6 * 1024 * 1024
-
-
-class BulkEntry(BaseModel):
-    entryId: str
-    event: Any = None
-
-
-class BulkRequest(BaseModel):
-    entries: list[BulkEntry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +107,15 @@ class Subscriptions(DaprApp):
 
     def _subscribe(self, topic: str, verdict: Callable[[bytes, str], Awaitable[str]]) -> None:
         async def deliver(request: Request) -> dict[str, Any]:
-            bulk = _read(await request.body())
-            received(topic, "pubsub", len(bulk.entries))
-            verdicts = await asyncio.gather(
-                *(verdict(_bytes(entry.event), topic) for entry in bulk.entries)
+            arrived = Bulk.read(await request.body())
+            received(topic, "pubsub", len(arrived.entries))
+            return arrived.answer(
+                await asyncio.gather(*(verdict(entry.raw, topic) for entry in arrived.entries))
             )
-            return {
-                "statuses": [
-                    {"entryId": entry.entryId, "status": verdict}
-                    for entry, verdict in zip(bulk.entries, verdicts, strict=True)
-                ]
-            }
 
         route = f"/events/{topic}"
         self._app.add_api_route(
-            route, deliver, methods=["POST"], tags=["Events"], max_body_size=MAX_BULK_BYTES
+            route, deliver, methods=["POST"], tags=["Events"], max_body_size=bulk.MAX_BYTES
         )
         self._subscriptions.append(
             {
@@ -152,30 +126,33 @@ class Subscriptions(DaprApp):
                 # The dead-letter topic's own is itself: a letter that could not be kept for as
                 # long as the retry policy lasts is queued again, not lost.
                 "deadLetterTopic": self._settings.dead_letter_topic,
-                "bulkSubscribe": {
-                    "enabled": True,
-                    "maxMessagesCount": MAX_BULK,
-                    "maxAwaitDurationMs": MAX_AWAIT_MS,
-                },
+                "bulkSubscribe": bulk.ASKED_FOR,
             }
         )
 
     async def _verdict(self, raw: bytes, topic: str) -> str:
         try:
             event = read_event(raw)
-            await self.handle(event, topic)
-        except (Unavailable, OSError, TimeoutError) as error:
-            failed = self._attempts.failed(letter_id(raw), topic, cause_of(error))
-            log.warning("%s: will be tried again: %s", topic, failed.cause)
-            return RETRY
-        except Exception as error:
-            if not isinstance(error, Rejected):
-                log.exception("%s: the handler failed", topic)
-            failed = self._attempts.failed(letter_id(raw), topic, cause_of(error))
-            return await self._keep(raw, topic, failed.cause, failed.count)
+        except Rejected as error:
+            return await self._give_up(raw, topic, error)
+        with about(event):
+            try:
+                await self.handle(event, topic)
+            except (Unavailable, OSError, TimeoutError) as error:
+                self._attempts.failed(letter_id(raw), topic, cause_of(error))
+                log.warning("%s %s: will be tried again: %s", topic, event.id, cause_of(error))
+                return RETRY
+            except Exception as error:
+                if not isinstance(error, Rejected):
+                    log.exception("%s %s: the handler failed", topic, event.id)
+                return await self._give_up(raw, topic, error)
         if self._attempts:
             self._attempts.take(letter_id(raw))
         return SUCCESS
+
+    async def _give_up(self, raw: bytes, topic: str, error: Exception) -> str:
+        failed = self._attempts.failed(letter_id(raw), topic, cause_of(error))
+        return await self._keep(raw, topic, failed.cause, failed.count)
 
     async def _keep_forwarded(self, raw: bytes, _: str) -> str:
         """A letter that comes from the sidecar, which says nothing of why."""
@@ -206,19 +183,3 @@ class Subscriptions(DaprApp):
             return None
         topics = [t for t, each in self._by_topic.items() if kind in each.step.messages]
         return topics[0] if len(topics) == 1 else None
-
-
-def _read(body: bytes) -> BulkRequest:
-    try:
-        return BulkRequest.model_validate_json(body)
-    except ValidationError as error:
-        # A sidecar sends no such thing.
-        raise Rejected(f"not a bulk of messages: {error}") from error
-
-
-def _bytes(event: Any) -> bytes:
-    """The message as published: a raw subscription gets it in base64, others as JSON."""
-    try:
-        return b64decode(event, validate=True)
-    except (binascii.Error, TypeError, ValueError):
-        return json.dumps(event, separators=(",", ":")).encode()

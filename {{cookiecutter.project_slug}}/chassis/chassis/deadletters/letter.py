@@ -29,7 +29,8 @@ def read_event(raw: bytes) -> CloudEvent:
     try:
         return CloudEvent.model_validate_json(raw)
     except ValidationError as error:
-        raise Rejected(f"not a CloudEvent: {error}") from error
+        wrong = [f"{'.'.join(map(str, each['loc']))} {each['msg']}" for each in error.errors()]
+        raise Rejected(f"not a CloudEvent: {'; '.join(wrong).strip()}") from error
 
 
 def cause_of(error: Exception) -> str:

@@ -1,0 +1,93 @@
+"""Broker and store admit just the services of dapr.yaml, and each of them just its own topics.
+
+python -m devstack.scopes writes what the code says into components/, below a marker in each file.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from textwrap import wrap
+
+from chassis import Service, topic_of
+from contracts import OrderPlaced
+from devstack.daprfile import ROOT, DaprFile
+from orders.process import PARTICIPANTS
+from orders.settings import settings as orders
+from orders.steps import End
+
+MARKER = "# `make scopes` writes what follows, from the handlers of the services of dapr.yaml."
+WIDTH = 88
+
+Topics = Mapping[str, frozenset[str]]
+
+
+def files() -> list[Path]:
+    return sorted((ROOT / "components").glob("*/*/*.yaml"))
+
+
+def content(file: Path) -> str:
+    """What the file must hold; what stands above the marker is the user's."""
+    written = file.read_text().split(f"{MARKER}\n")[0].rstrip(" ")
+    services = service_names()
+    lines = [*_topics(services)] if file.name == "pubsub.yaml" else [MARKER]
+    return written + "\n".join([*lines, f"scopes: [{', '.join(services)}]", ""])
+
+
+def service_names() -> list[str]:
+    return list(DaprFile().apps)
+
+
+def heard(services: list[str]) -> Topics:
+    """The topics that each service subscribes to."""
+    return {name: _service(name).subscriptions.heard for name in services}
+
+
+def told(services: list[str]) -> Topics:
+    """The topics that each service publishes to."""
+    # What no handler of an event returns: what orders begins, asks for and ends, and is replied.
+    asked = {topic_of(command) for command in PARTICIPANTS}
+    begun_and_ended = {topic_of(OrderPlaced), *(topic_of(end) for end in End.__args__)}
+    by_workflows = {"orders": asked | begun_and_ended}
+    by_workflows |= {name: {orders.replies_topic} for name in PARTICIPANTS.values()}
+    return {
+        name: _service(name).subscriptions.told | by_workflows.get(name, set()) for name in services
+    }
+
+
+def _service(name: str) -> Service:
+    service: Service = import_module(f"{name.replace('-', '_')}.main").service
+    return service
+
+
+def _topics(services: list[str]) -> Iterator[str]:
+    hears, tells = heard(services), told(services)
+    # Protected: a service that the two lists below forget may use no topic, rather than all.
+    everything = frozenset().union(*hears.values(), *tells.values())
+    yield f"    {MARKER}"
+    yield from _entry("protectedTopics", [", ".join(sorted(everything))])
+    for name, topics in (("subscriptionScopes", hears), ("publishingScopes", tells)):
+        scopes = [f"{service}={', '.join(sorted(topics[service]))};" for service in services]
+        yield from _entry(name, scopes)
+
+
+def _entry(name: str, values: list[str]) -> Iterator[str]:
+    yield f"    - name: {name}"
+    yield "      value: >-"
+    for value in values:
+        for line in wrap(value, WIDTH, break_on_hyphens=False, break_long_words=False):
+            yield f"        {line}"
+
+
+def main() -> None:
+    # Four services in one process complain about it; nothing here runs them.
+    logging.disable()
+    for file in files():
+        wanted = content(file)
+        if wanted != file.read_text():
+            file.write_text(wanted)
+            print(f"{file.relative_to(ROOT)}: written")
+
+
+if __name__ == "__main__":
+    main()
