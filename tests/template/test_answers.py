@@ -110,7 +110,8 @@ def test_the_style_is_the_default_of_the_orders_service(
 
 
 def test_the_styles_asked_for_are_those_of_the_orders_service() -> None:
-    styles = (WORKSPACE / "services/orders/orders/styles.py").read_text()
+    domain = (WORKSPACE / "services/orders/orders/domain.py").read_text()
+    styles = domain.partition("class Style")[2].partition("class ")[0]
     assert re.findall(r'^    [A-Z]+ = "(.+)"$', styles, re.MULTILINE) == QUESTIONS["default_style"]
 
 

@@ -21,7 +21,7 @@ from contracts import (
     StockReserved,
 )
 from contracts.testing import ORDER_ID, order_of
-from orders.domain import Order, State
+from orders.domain import Order, State, Style
 
 DETAILS = order_of()
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -62,7 +62,7 @@ def heard(events: Iterable[tuple[Event, datetime]]) -> Order:
     order = Order(ORDER_ID)
     for event, at in events:
         if isinstance(event, OrderPlaced):
-            order = order.place("choreography", event.order, at)
+            order = order.place(Style.CHOREOGRAPHY, event.order, at)
         else:
             order = order.record(event, at)
         ending = order.ending()
@@ -117,11 +117,11 @@ def test_the_first_end_stands() -> None:
 
 
 def test_the_first_placing_stands() -> None:
-    placed = Order(ORDER_ID).place("choreography", DETAILS, NOW)
-    assert placed.place("hybrid", order_of({"TEA": 9}), NOW + timedelta(days=1)) == placed
+    placed = Order(ORDER_ID).place(Style.CHOREOGRAPHY, DETAILS, NOW)
+    assert placed.place(Style.HYBRID, order_of({"TEA": 9}), NOW + timedelta(days=1)) == placed
 
 
 def test_an_order_that_is_placed_late_keeps_what_was_heard_before() -> None:
     order = Order(ORDER_ID).record(RESERVED, NOW)
-    placed = order.place("choreography", DETAILS, NOW)
-    assert placed == replace(order, style="choreography", details=DETAILS, placed_at=NOW)
+    placed = order.place(Style.CHOREOGRAPHY, DETAILS, NOW)
+    assert placed == replace(order, style=Style.CHOREOGRAPHY, details=DETAILS, placed_at=NOW)
