@@ -21,11 +21,12 @@ async def violations(
 ) -> list[str]:
     """One line for each thing that does not add up; none if all is well."""
     by_plan = {plan.key: order for plan, order in zip(plans, orders, strict=True)}
-    found = [line for plan in plans for line in _ends_as_expected(plan, by_plan[plan.key])]
+    found = [line for plan in plans for line in ends_as_expected(plan, by_plan[plan.key])]
     return found + invariants.violations(await books.read(client, run, plans, by_plan))
 
 
-def _ends_as_expected(plan: Plan, order: Order) -> list[str]:
+def ends_as_expected(plan: Plan, order: Order) -> list[str]:
+    """Whether the order has ended as an order of its kind must."""
     failed = order["failure"]["step"] if order["failure"] else None
     ended = (order["state"], failed, list(order["undone"]))
     if ended == EXPECTED[plan.kind]:

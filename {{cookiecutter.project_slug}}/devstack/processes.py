@@ -100,7 +100,9 @@ def _stop(started: Started) -> None:
     if (leader := started.leader) is not None:
         # SIGINT is what `dapr run` expects: it stops its apps, then their sidecars.
         _signal([leader], signal.SIGINT)
-        _, alive = psutil.wait_procs(alive, timeout=STOP_SECONDS)
+        psutil.wait_procs(alive, timeout=STOP_SECONDS)
+        # Asked again: `dapr run` may have gone on to start its next app meanwhile.
+        alive = started.members
     _signal(alive, signal.SIGTERM)
     _, alive = psutil.wait_procs(alive, timeout=3)
     _signal(alive, signal.SIGKILL)

@@ -8,13 +8,19 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
-from chassis.cloudevents import CloudEvent
+from dapr.proto import common_v1
+
+from chassis import sidecar
+from chassis.cloudevents import CloudEvent, envelope
 from chassis.errors import Unavailable
 from chassis.handlers import Step
 from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing
 from chassis.invocation import Participants
+from chassis.ports import Write
 from chassis.processor import Processor
 from chassis.transaction import Transaction
 from chassis.workflow_host import WorkflowHost
@@ -51,8 +57,8 @@ def die(where: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def replace(owner: type, name: str, new: Callable[..., Any]) -> None:
-    """For every instance of this process."""
+def replace(owner: type | ModuleType, name: str, new: Callable[..., Any]) -> None:
+    """For all of this process."""
     setattr(owner, name, new)
 
 
@@ -215,6 +221,32 @@ def without_recorded_outcomes(alteration: Alteration) -> None:
     replace(Inbox, "run_once", silent)
 
 
+def without_guards(alteration: Alteration) -> None:
+    """For the benchmark of what they cost: no inbox, no recorded outcomes, no ETags."""
+
+    async def bare(inbox: Inbox, delivery: Delivery, tx: Transaction) -> tuple[Outgoing, ...]:
+        outcomes = await delivery.step.run(delivery.event, tx)
+        return tuple(
+            Outgoing(
+                topic=delivery.destination(type(outcome)),
+                event=envelope(
+                    outcome,
+                    id=str(uuid4()),
+                    source=inbox.source,
+                    traceparent=delivery.event.traceparent,
+                    causationid=delivery.event.id,
+                ),
+            )
+            for outcome in outcomes
+        )
+
+    def item(write: Write) -> Any:
+        return common_v1.StateItem(key=write.key, value=write.value or b"")
+
+    replace(Inbox, "run_once", bare)
+    replace(sidecar, "_state_item", item)
+
+
 ALTERATIONS: dict[str, Callable[[Alteration], None]] = {
     "kill-in-handler": kill_in_handler,
     "kill-after-commit": kill_after_commit,
@@ -226,4 +258,5 @@ ALTERATIONS: dict[str, Callable[[Alteration], None]] = {
     "delay-calls": delay_calls,
     "without-inbox": without_inbox,
     "without-recorded-outcomes": without_recorded_outcomes,
+    "without-guards": without_guards,
 }

@@ -1,5 +1,6 @@
-"""A copy of components/ with one text changed, for the sidecars of one fault."""
+"""A copy of components/ with one thing changed, for the sidecars of one fault."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,18 +13,34 @@ COMPONENTS = ROOT / "components"
 
 
 @contextmanager
-def changed(file: str, old: str, new: str) -> Iterator[Path]:
-    """A folder like components/, but for this text in this file of it.
+def changed(file: str, setting: str, value: str) -> Iterator[Path]:
+    """A folder like components/, but for the value of this metadata entry in this file of it.
 
-    Raises `LookupError` if the text is not there: then the fault would be none.
+    Raises `LookupError` if there is no such entry: then the fault would be none.
     """
+    with _copy() as copy:
+        text, count = re.subn(
+            rf"(name: {setting}\n\s+value: ).*", rf'\g<1>"{value}"', (copy / file).read_text()
+        )
+        if not count:
+            raise LookupError(f"components/{file} does not set {setting}")
+        (copy / file).write_text(text)
+        yield copy
+
+
+@contextmanager
+def without(file: str) -> Iterator[Path]:
+    """A folder like components/, but for this file."""
+    with _copy() as copy:
+        (copy / file).unlink()
+        yield copy
+
+
+@contextmanager
+def _copy() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         copy = Path(folder) / "components"
         shutil.copytree(COMPONENTS, copy)
-        text = (copy / file).read_text()
-        if old not in text:
-            raise LookupError(f"components/{file} does not say {old!r}")
-        (copy / file).write_text(text.replace(old, new))
         yield copy
 
 

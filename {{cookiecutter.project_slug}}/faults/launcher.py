@@ -1,8 +1,8 @@
 """Serve one service with one thing about its chassis changed, in this process only.
 
-python -m faults.launcher ALTERATION [--nth N] [--topics A,B] [--seconds S] -- orders.main:app ...
+python -m faults.launcher ALTERATION... [--nth N] [--topics A,B] [--seconds S] -- APP ...
 
-What follows `--` is what uvicorn takes. The production code has no hook for any of this.
+What follows `--` is for uvicorn, as `orders.main:app --port 8001`. Production code has no hook.
 """
 
 import argparse
@@ -16,13 +16,14 @@ from faults.alterations import ALTERATIONS, Alteration
 def main(arguments: list[str]) -> None:
     split = arguments.index("--")
     parser = argparse.ArgumentParser(prog="faults.launcher", description=__doc__)
-    parser.add_argument("alteration", choices=ALTERATIONS)
+    parser.add_argument("alterations", nargs="+", choices=ALTERATIONS)
     parser.add_argument("--nth", type=int, default=1, help="at this time, counted from 1")
     parser.add_argument("--topics", default="", help="only for these; empty: for all")
     parser.add_argument("--seconds", type=float, default=0.0, help="how long, if it takes time")
     chosen = parser.parse_args(arguments[:split])
     topics = frozenset(topic for topic in chosen.topics.split(",") if topic)
-    ALTERATIONS[chosen.alteration](Alteration(chosen.nth, topics, chosen.seconds))
+    for name in chosen.alterations:
+        ALTERATIONS[name](Alteration(chosen.nth, topics, chosen.seconds))
     sys.argv = ["uvicorn", *arguments[split + 1 :]]
     uvicorn.main.main()
 

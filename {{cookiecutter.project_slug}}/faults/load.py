@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
 from random import Random
 from typing import TypeVar
@@ -14,8 +15,10 @@ from demo.client import Client, Order, Refused, each
 from demo.mix import Plan
 from faults.waiting import Overdue, until
 
-#: Between two orders, so that a fault meets some of them at each of their steps.
-PAUSE_SECONDS = 0.15
+#: All orders are placed over this long, so that a fault meets some of them at each of their steps.
+PLACING_SECONDS = 4.0
+#: Of each SKU that is not to run out.
+GOODS = 1000
 ACCEPT_SECONDS = 150
 AGAIN_SECONDS = 0.25
 
@@ -31,18 +34,22 @@ class Load:
         self.plans = mix.plan(run, style, count)
         random.shuffle(self.plans)
         self.ids: dict[str, str] = {}
-        self.ended: dict[str, Order] = {}
+        #: As the orders service showed them last.
+        self.views: dict[str, Order] = {}
         self.last_accepted = 0.0
-        self._task: asyncio.Task[None] | None = None
+        self._placing: list[asyncio.Task[None]] = []
+        self._begun = 0
 
     async def stock(self) -> None:
         for sku in mix.Shelf(self.run).plenty:
-            await again(f"stock of {sku}", partial(self._client.receive_stock, sku, 1000))
+            await again(f"stock of {sku}", partial(self._client.receive_stock, sku, GOODS))
 
-    def begin(self) -> None:
-        """In the background; see `accepted` and `all_accepted`."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._place())
+    def begin(self, part: float = 1.0) -> None:
+        """Place orders up to this part of all, in the background; see `all_accepted`."""
+        upto = max(1, round(part * len(self.plans)))
+        plans, self._begun = self.plans[self._begun : upto], max(self._begun, upto)
+        if plans:
+            self._placing.append(asyncio.create_task(self._place(plans)))
 
     async def accepted(self, count: int) -> None:
         """Once so many orders are accepted. Raises `Overdue`."""
@@ -55,17 +62,20 @@ class Load:
     async def all_accepted(self) -> None:
         """Raises `Overdue` with what the last refusal said."""
         self.begin()
-        assert self._task is not None
-        await self._task
+        await asyncio.gather(*self._placing)
+
+    @property
+    def accepted_plans(self) -> list[Plan]:
+        return [plan for plan in self.plans if plan.key in self.ids]
 
     async def all_ended(self, seconds: float) -> None:
-        """Returns after so many seconds at the latest; `ended` holds the orders that have."""
+        """Returns after so many seconds at the latest; `ended` holds the ids of those that have."""
 
         async def asked() -> bool:
             waiting = [id for id in self.ids.values() if id not in self.ended]
             for order in await each(waiting, self._look):
-                if order is not None and order["ended_at"] is not None:
-                    self.ended[order["order_id"]] = order
+                if order is not None:
+                    self.views[order["order_id"]] = order
             return len(self.ended) == len(self.ids)
 
         try:
@@ -73,15 +83,25 @@ class Load:
         except Overdue:
             return
 
-    def cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+    @property
+    def ended(self) -> frozenset[str]:
+        return frozenset(id for id, order in self.views.items() if order["ended_at"] is not None)
 
-    async def _place(self) -> None:
-        async with asyncio.TaskGroup() as orders:
-            for plan in self.plans:
-                orders.create_task(self._accept(plan))
-                await asyncio.sleep(PAUSE_SECONDS)
+    @property
+    def slowest_seconds(self) -> float:
+        """From being placed to the end, of the orders that have ended."""
+        return max((_seconds(self.views[id]) for id in self.ended), default=0.0)
+
+    def cancel(self) -> None:
+        for task in self._placing:
+            task.cancel()
+
+    async def _place(self, plans: Sequence[Plan]) -> None:
+        orders = []
+        for plan in plans:
+            orders.append(asyncio.create_task(self._accept(plan)))
+            await asyncio.sleep(PLACING_SECONDS / len(self.plans))
+        await asyncio.gather(*orders)
 
     async def _accept(self, plan: Plan) -> None:
         self.ids[plan.key] = await again(f"order {plan.key}", lambda: self._client.place(plan))
@@ -92,6 +112,11 @@ class Load:
             return await self._client.get("orders", f"/orders/{order_id}")
         except (Refused, aiohttp.ClientError, TimeoutError):
             return None
+
+
+def _seconds(order: Order) -> float:
+    placed, ended = (datetime.fromisoformat(order[each]) for each in ("placed_at", "ended_at"))
+    return (ended - placed).total_seconds()
 
 
 async def again(what: str, call: Callable[[], Awaitable[T]], seconds: float = ACCEPT_SECONDS) -> T:

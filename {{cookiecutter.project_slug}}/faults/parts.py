@@ -81,6 +81,10 @@ class Part:
         except (aiohttp.ClientError, TimeoutError):
             return False
 
+    async def is_ready_or_dead(self) -> bool:
+        alive = self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+        return not alive or await self.is_ready()
+
     async def restart(self) -> None:
         """Start it as it was, and wait until it is ready."""
         self.start()

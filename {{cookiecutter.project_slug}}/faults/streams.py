@@ -4,8 +4,10 @@ A stream is a topic; a consumer group is a service that subscribes to it.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -19,6 +21,16 @@ COPY = b"faults-copy"
 NEVER = "18446744073709551615-0"
 
 Entry = tuple[bytes, dict[bytes, bytes]]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A message as published, and the services that it goes to."""
+
+    topic: str
+    id: str
+    subject: str
+    services: tuple[str, ...]
 
 
 class Streams:
@@ -46,6 +58,17 @@ class Streams:
                 if waiting:
                     left[f"{topic} to {group['name'].decode()}"] = waiting
         return left
+
+    async def events(self, subjects: frozenset[str]) -> list[Event]:
+        """All that was ever published about them; copies of this suite are the same event."""
+        found: dict[Event, None] = {}
+        for topic in await self.topics():
+            services = tuple(group["name"].decode() for group in await self.groups(topic))
+            for _, fields in await self._valkey.xrange(topic):
+                event = _json(fields[b"data"])
+                if event.get("subject") in subjects and not topic.endswith("-dead-letters"):
+                    found[Event(topic, event["id"], event["subject"], services)] = None
+        return list(found)
 
     async def add(self, topic: str, data: bytes) -> None:
         """Any bytes, as a message of this topic."""
@@ -119,6 +142,14 @@ class Streams:
     async def _newest(self, topic: str) -> bytes:
         newest: list[Entry] = await self._valkey.xrevrange(topic, count=1)
         return newest[0][0] if newest else b"0-0"
+
+
+def _json(data: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(data)
+    except ValueError:  # a poison
+        return {}
+    return event if isinstance(event, dict) else {}
 
 
 def _id(text: bytes) -> tuple[int, int]:

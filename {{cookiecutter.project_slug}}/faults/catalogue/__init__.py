@@ -10,10 +10,16 @@ from faults.scene import Scene
 Make = Callable[[Scene], Awaitable[None]]
 
 
+# More than a sidecar has workers (components/pubsub/redis): all of them are in use when it ends.
+AT_LEAST: dict[Make, int] = {outages.app_away: 200}
+
+
 @dataclass(frozen=True)
 class Fault:
     name: str
     make: Make
+    #: What it takes to be a fault at all, if that is more than others need.
+    at_least_orders: int = 0
 
     @property
     def description(self) -> str:
@@ -22,7 +28,10 @@ class Fault:
 
 def _named(*functions: Make) -> dict[str, Fault]:
     names = [getattr(function, "__name__", "").replace("_", "-") for function in functions]
-    return {name: Fault(name, make) for name, make in zip(names, functions, strict=True)}
+    return {
+        name: Fault(name, make, AT_LEAST.get(make, 0))
+        for name, make in zip(names, functions, strict=True)
+    }
 
 
 FAULTS = _named(

@@ -2,9 +2,10 @@
 
 import asyncio
 
-from faults.scene import Scene
+from faults.scene import Crash, Scene
 
 PARTICIPANTS = ("inventory", "payments", "shipping")
+COMMITTED = ("kill-after-commit", "kill-before-acknowledgement")
 COMPENSATIONS = {
     "payments": ("refund-payment", "shipment-failed"),
     "inventory": ("release-stock", "payment-declined", "payment-refunded"),
@@ -13,29 +14,34 @@ COMPENSATIONS = {
 
 async def participant_killed(scene: Scene) -> None:
     """Each participant is killed once after a commit, before the acknowledgement"""
-    for service in PARTICIPANTS:
-        alteration = scene.random.choice(("kill-after-commit", "kill-before-acknowledgement"))
-        await scene.crash(service, alteration, nth=scene.random.randint(1, 3))
+    random = scene.random
+    await scene.crash(
+        *(Crash(each, random.choice(COMMITTED), random.randint(1, 4)) for each in PARTICIPANTS)
+    )
 
 
 async def orders_killed(scene: Scene) -> None:
     """The orders service is killed twice after a commit, before it publishes"""
-    for _ in range(2):
-        await scene.crash("orders", "kill-after-commit", nth=scene.random.randint(1, 8))
+    for part in (0.5, 1.0):
+        crash = Crash("orders", "kill-after-commit", scene.random.randint(1, 8))
+        await scene.crash(crash, part=part)
 
 
 async def host_killed(scene: Scene) -> None:
     """The host of the workflows is killed twice in the middle of an activity, or of a handler"""
-    alteration = "kill-in-handler" if scene.style == "choreography" else "kill-in-activity"
-    for _ in range(2):
-        await scene.crash("orders", alteration, nth=scene.random.randint(1, 8))
+    at = "kill-in-handler" if scene.style == "choreography" else "kill-in-activity"
+    for part in (0.5, 1.0):
+        await scene.crash(Crash("orders", at, scene.random.randint(1, 8)), part=part)
 
 
 async def compensation_killed(scene: Scene) -> None:
     """Payments and inventory are killed while they undo a step, after the commit"""
-    for service, topics in COMPENSATIONS.items():
-        alteration = scene.random.choice(("kill-after-commit", "kill-before-acknowledgement"))
-        await scene.crash(service, alteration, topics=topics)
+    await scene.crash(
+        *(
+            Crash(service, scene.random.choice(COMMITTED), topics=topics)
+            for service, topics in COMPENSATIONS.items()
+        )
+    )
 
 
 async def sidecar_killed(scene: Scene) -> None:

@@ -59,12 +59,13 @@ async def control_plane_killed(scene: Scene) -> None:
 
 
 async def rolling_restart(scene: Scene) -> None:
-    """Every service is ended by SIGTERM and started again, one after the other"""
+    """Every service and its sidecar are ended by SIGTERM and start again, one after the other"""
     await scene.orders_flow(part=0.1)
-    for app in scene.parts.apps.values():
-        await app.stop()
-        scene.injected += 1
-        await app.restart()
+    for service, app in scene.parts.apps.items():
+        for part in (app, scene.parts.sidecars[service]):
+            await part.stop()
+            scene.injected += 1
+            await part.restart()
 
 
 def _lock(database: Path) -> sqlite3.Connection:

@@ -1,0 +1,73 @@
+"""What stands in for the SDK's worker and client below `chassis.workflow_host`, which is real."""
+
+import json
+from typing import Any
+
+from grpc import StatusCode
+from grpc.aio import AioRpcError, Metadata
+
+from chassis.errors import Unavailable
+from chassis.simulation import faults
+from chassis.simulation.engine import AlreadyRunning
+from chassis.simulation.process import here
+from chassis.simulation.sdk import Worker
+
+
+class SimulatedRuntime:
+    """In the place of `WorkflowRuntime`."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self._worker = Worker()
+
+    def register_workflow(self, function: Any, *, name: str) -> None:
+        self._worker.register_workflow(function, name)
+
+    def register_activity(self, function: Any, *, name: str) -> None:
+        self._worker.register_activity(function, name)
+
+    def start(self) -> None:
+        here().worker = self._worker
+
+    def shutdown(self) -> None:
+        here().worker = None
+
+
+class SimulatedClient:
+    """In the place of `DaprWorkflowClient`. It fails as gRPC does."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    async def schedule_new_workflow(self, workflow: str, *, input: Any, instance_id: str) -> str:
+        process = here()
+        content = None if input is None else json.dumps(input)
+        await self._call(
+            f"begin {workflow} {instance_id}",
+            lambda: process.world.engine.begin(
+                process.member.app_id, workflow, instance_id, content
+            ),
+        )
+        return instance_id
+
+    async def raise_workflow_event(
+        self, instance_id: str, event_name: str, *, data: Any = None
+    ) -> None:
+        process = here()
+        await self._call(
+            f"tell {instance_id} of {event_name}",
+            lambda: process.world.engine.raise_event(
+                process.member.app_id, instance_id, event_name, data
+            ),
+        )
+
+    async def _call(self, what: str, happen: Any) -> None:
+        try:
+            await here().effect(what, faults.ENGINE, happen)
+        except AlreadyRunning as error:
+            raise _rpc_error(StatusCode.ALREADY_EXISTS, str(error)) from error
+        except Unavailable as error:
+            raise _rpc_error(StatusCode.UNAVAILABLE, str(error)) from error
+
+
+def _rpc_error(code: StatusCode, details: str) -> AioRpcError:
+    return AioRpcError(code, Metadata(), Metadata(), details)

@@ -1,0 +1,83 @@
+"""The services of a simulation, composed once, and the names that their chassis sees meanwhile."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from datetime import datetime, tzinfo
+from runpy import run_module
+from unittest.mock import patch
+
+from chassis.service import Service
+from chassis.simulation.hosting import SimulatedClient, SimulatedRuntime
+from chassis.simulation.process import Member, Process
+from chassis.simulation.sidecar import SimulatedParticipants, SimulatedSidecar
+
+#: A function that composes a service, or the module that does: "orders.main".
+Composition = Callable[[], Service] | str
+
+
+class VirtualDatetime(datetime):
+    """Inside of a simulated process it is as late as the world says."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        running: object = asyncio._get_running_loop()
+        return running.world.clock.time if isinstance(running, Process) else datetime.now(tz)
+
+
+class NoJitter:
+    """In the place of `random`: how long a process pauses must follow from the seed, too."""
+
+    @staticmethod
+    def uniform(_: float, high: float) -> float:
+        return high
+
+
+def compose(compositions: Sequence[Composition], replicas: int) -> dict[str, list[Member]]:
+    """Each service so many times, by app id; `main.py` runs again for each."""
+    members: dict[str, list[Member]] = {}
+    with (
+        quiet(),
+        patch("chassis.service.Sidecar", SimulatedSidecar),
+        patch("chassis.service.Participants", SimulatedParticipants),
+    ):
+        for composition in compositions:
+            for _ in range(replicas):
+                member = Member(_compose(composition))
+                members.setdefault(member.app_id, []).append(member)
+    return members
+
+
+def _compose(composition: Composition) -> Service:
+    if isinstance(composition, str):
+        service = run_module(composition)["service"]
+        assert isinstance(service, Service), f"{composition}:service is no Service"
+        return service
+    return composition()
+
+
+@contextmanager
+def simulated() -> Iterator[None]:
+    """While the services run: the SDK, the time and the dice are those of the simulation."""
+    with ExitStack() as stack:
+        stack.enter_context(quiet())
+        stack.enter_context(patch("chassis.workflow_host.WorkflowRuntime", SimulatedRuntime))
+        stack.enter_context(patch("chassis.workflow_host.DaprWorkflowClient", SimulatedClient))
+        stack.enter_context(patch("chassis.processor.random", NoJitter))
+        # A tenth of the time, and nobody looks at the traces.
+        stack.enter_context(patch("chassis.inbox.consuming", lambda *_: nullcontext()))
+        for module in ("cloudevents", "transaction", "deadletters.letter", "deadletters.kept"):
+            stack.enter_context(patch(f"chassis.{module}.datetime", VirtualDatetime))
+        yield
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without logs: thousands of runs, most of them about failures."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,85 @@
+"""What happens in a run: goods come in, orders are placed, clients ask until they are answered."""
+
+from collections.abc import Sequence
+
+from fastapi import Response
+
+from chassis.simulation import Check, Scenario, Simulation, World
+from chassis.simulation.process import Process
+from chassis.simulation.world import Work
+from invariants import Books, violations
+from inventory.api import Receipt, post_receipt
+from inventory.domain import Stock
+from orders.api import Accepted, PlaceOrder, post_order
+from orders.domain import Style
+from simulation import plans
+from simulation.books import read
+from simulation.plans import Plan
+
+SERVICES = ("orders.main", "inventory.main", "payments.main", "shipping.main")
+
+
+def simulation(style: Style) -> Simulation:
+    """All invariants but I7, under all faults, with orders that want the same things."""
+    return Simulation(SERVICES, scenario(style), workflows=style is not Style.CHOREOGRAPHY)
+
+
+def scenario(style: Style) -> Scenario:
+    def play(world: World) -> Check:
+        run = Run(world, style, plans.pick(world, contended=True))
+        run.begin()
+        poison = world.pick((None, None, None, *plans.POISONS))
+        if poison is not None:
+            world.publish_raw(plans.POISONED[style], poison)
+        return lambda: violations(run.books())
+
+    return play
+
+
+class Run:
+    """Orders of one style in one world."""
+
+    def __init__(self, world: World, style: Style, orders: Sequence[Plan]) -> None:
+        self._world = world
+        self._style = style
+        self._plans = orders
+        self._accepted: set[str] = set()
+        wanted = {sku for plan in orders for sku in plan.details.quantities}
+        self._goods = {sku: quantity for sku, quantity in plans.GOODS.items() if sku in wanted}
+        self._goods_missing = len(self._goods)
+
+    def begin(self) -> None:
+        for sku, quantity in self._goods.items():
+            self._world.request(
+                "inventory", f"receive {sku}", _receive(sku, quantity), lambda _: self._received()
+            )
+
+    def books(self) -> Books:
+        return read(self._world, self._style, self._plans, self._goods, self._accepted)
+
+    def _received(self) -> None:
+        # Orders wait for the goods: how an order ends must not depend on who is faster.
+        self._goods_missing -= 1
+        if not self._goods_missing:
+            for plan in self._plans:
+                self._place(plan)
+
+    def _place(self, plan: Plan) -> None:
+        def answered(answer: Accepted | Exception) -> None:
+            if isinstance(answer, Accepted):
+                self._accepted.add(plan.key)
+
+        async def place(process: Process) -> Accepted:
+            request = PlaceOrder(**plan.details.model_dump(), style=self._style)
+            return await post_order(request, process.service, plan.key, Response())
+
+        self._world.request("orders", f"place {plan.key}", place, answered)
+
+
+def _receive(sku: str, quantity: int) -> Work[Stock]:
+    async def receive(process: Process) -> Stock:
+        return await post_receipt(
+            sku, Receipt(quantity=quantity), process.service, f"receipt-of-{sku}"
+        )
+
+    return receive

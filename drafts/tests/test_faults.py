@@ -1,0 +1,102 @@
+"""A few faults on the stack of these tests, and what the suite sees when a guard is off.
+
+`make faults` makes all of them, in every style.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from random import Random
+
+import pytest
+
+from deadletters.office import Office
+from demo.client import Client
+from devstack.daprfile import DaprFile
+from faults import components, run
+from faults.catalogue import FAULTS, Fault
+from faults.parts import Parts
+from faults.run import Result
+from faults.scene import Scene, changed
+
+ORDERS = 12
+#: With a guard off, what has not ended by then never will.
+PATIENCE_SECONDS = 5
+
+Run = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture
+async def make(workspace: DaprFile, client: Client) -> AsyncIterator[Run]:
+    parts = Parts(workspace)
+
+    async def make(fault: Fault, style: str, **more: float) -> Result:
+        return await run.run(fault, style, parts, client, ORDERS, Random(fault.name), **more)
+
+    yield make
+    await parts.heal()
+
+
+@pytest.fixture
+def no_letters_left(workspace: DaprFile) -> Iterator[None]:
+    yield
+    with Office(workspace.apps) as office:
+        for letter in list(office.letters()):
+            office.discard(letter, "a negative control made it", "test_faults")
+
+
+@pytest.mark.parametrize(
+    ("name", "style"),
+    [
+        ("duplicates", "choreography"),
+        ("participant-killed", "hybrid"),
+        ("host-killed", "orchestration"),
+    ],
+)
+async def test_all_orders_end_and_all_books_agree(make: Run, name: str, style: str) -> None:
+    result = await make(FAULTS[name], style)
+
+    assert result.violations == ()
+    assert result.ended == result.orders == ORDERS
+
+
+async def test_without_the_inbox_goods_that_are_sent_twice_count_twice(make: Run) -> None:
+    async def resend(scene: Scene) -> None:
+        async with scene.altered("inventory", "without-inbox"):
+            await scene.load.stock()
+            scene.injected += 1
+
+    result = await make(Fault("no-inbox", resend), "choreography")
+
+    assert any("I1" in violation for violation in result.violations)
+
+
+async def test_without_recorded_outcomes_a_lost_reply_is_lost_for_ever(make: Run) -> None:
+    async def lose(scene: Scene) -> None:
+        async with scene.altered(
+            "payments", "without-recorded-outcomes", "lose-replies", topics=["stock-reserved"]
+        ):
+            await scene.load.all_accepted()
+            await asyncio.sleep(PATIENCE_SECONDS / 2)
+
+    result = await make(Fault("no-outcomes", lose), "choreography", patience=PATIENCE_SECONDS)
+
+    assert any("I2" in violation for violation in result.violations)
+
+
+@pytest.mark.usefixtures("no_letters_left")
+async def test_without_retries_the_first_failure_is_the_last(make: Run) -> None:
+    async def fail_once(scene: Scene) -> None:
+        sidecar = scene.parts.sidecars["inventory"]
+        with components.without("resiliency.yaml") as folder:
+            command = components.with_folder(sidecar.command, folder)
+            async with (
+                changed(sidecar, command),
+                scene.altered("inventory", "lose-replies", topics=["order-placed"]),
+            ):
+                await scene.load.all_accepted()
+                await asyncio.sleep(PATIENCE_SECONDS / 2)
+
+    result = await make(Fault("no-retries", fail_once), "choreography", patience=PATIENCE_SECONDS)
+
+    assert result.dead_letters == ORDERS
+    assert any("I2" in violation for violation in result.violations)
