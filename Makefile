@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup runtime demo test test-brokers check bench compare-brokers clean
+.PHONY: help setup runtime demo test test-brokers check bench bench-guards bench-hot-key compare-brokers clean
 
 help:  ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -46,6 +46,12 @@ check: setup  ## lint, formatting, types
 
 bench: setup  ## the generated choreography against the quickstart style, five rounds
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks
+
+bench-guards: setup  ## what inbox, recorded outcomes and ETags cost, five rounds
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks.guards
+
+bench-hot-key: setup  ## all orders for one SKU against orders for fifty, five rounds
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks.hot_key
 
 compare-brokers: setup  ## the three styles on each broker and store, on real servers
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks.brokers

@@ -1,4 +1,7 @@
-"""Place orders and wait until each has ended; prints a JSON line. Runs in the workspace's venv."""
+"""load.py ORDERS SKUS: place orders, wait until each has ended, print a JSON line.
+
+Runs in the workspace's venv.
+"""
 
 import asyncio
 import json
@@ -10,18 +13,20 @@ from typing import Any
 import aiohttp
 
 URL = "http://127.0.0.1:8001"
+SERVICES = [f"http://127.0.0.1:{port}" for port in (8001, 8002, 8003, 8004)]
 CONCURRENCY = 32
 DEADLINE_SECONDS = 300
 
 
-async def main(count: int) -> None:
+async def main(count: int, skus: int) -> None:
     run = f"B{time.time_ns():X}"
     async with aiohttp.ClientSession() as http, asyncio.timeout(DEADLINE_SECONDS):
-        await http.post(
-            "http://127.0.0.1:8002/stock/BENCH/receipts",
-            json={"quantity": 10_000},
-            headers={"idempotency-key": run},
-        )
+        for number in range(skus):
+            await http.post(
+                f"http://127.0.0.1:8002/stock/BENCH{number}/receipts",
+                json={"quantity": 10_000},
+                headers={"idempotency-key": f"{run}-{number}"},
+            )
         slots = asyncio.Semaphore(CONCURRENCY)
 
         async def place(number: int) -> str:
@@ -30,7 +35,7 @@ async def main(count: int) -> None:
                 "card": f"{run}-{number}",
                 "country": "NL",
                 "style": "choreography",
-                "lines": [{"sku": "BENCH", "quantity": 1, "unit_price_cents": 100}],
+                "lines": [{"sku": f"BENCH{number % skus}", "quantity": 1, "unit_price_cents": 100}],
             }
             async with slots, http.post(f"{URL}/orders", json=body) as response:
                 response.raise_for_status()
@@ -47,9 +52,21 @@ async def main(count: int) -> None:
                 await asyncio.sleep(0.5)
 
         orders = await asyncio.gather(*(ended(order_id) for order_id in order_ids))
+        dead_letters = sum([await _dead_letters(http, service) for service in SERVICES])
     first = min(datetime.fromisoformat(order["placed_at"]) for order in orders)
     last = max(datetime.fromisoformat(order["ended_at"]) for order in orders)
-    print(json.dumps({"orders_per_second": count / (last - first).total_seconds()}))
+    measured = {
+        "orders_per_second": count / (last - first).total_seconds(),
+        "failed": sum(order.get("state", "confirmed") != "confirmed" for order in orders),
+        "dead_letters": dead_letters,
+    }
+    print(json.dumps(measured))
 
 
-asyncio.run(main(int(sys.argv[1])))
+async def _dead_letters(http: aiohttp.ClientSession, service: str) -> int:
+    """0 for a peer that keeps none."""
+    async with http.get(f"{service}/dead-letters") as response:
+        return int((await response.json())["count"]) if response.ok else 0
+
+
+asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))

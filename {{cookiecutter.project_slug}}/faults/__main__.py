@@ -31,6 +31,9 @@ async def run_all(
     file: DaprFile, faults: list[Fault], styles: list[str], orders: int, seed: int
 ) -> list[Result]:
     parts = Parts(file)
+    for fault in [fault for fault in faults if not fault.can_be_made(parts)]:
+        console.print(f"{fault.name} is left out: what it kills was not started by this command")
+        faults.remove(fault)
     client = Client(file.apps)
     results: list[Result] = []
     total = len(faults) * len(styles)

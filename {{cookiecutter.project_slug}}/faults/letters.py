@@ -4,18 +4,17 @@ from collections.abc import Mapping
 
 import aiohttp
 
+from devstack.daprfile import App
 from devstack.tokens import app_headers
-from faults.parts import Part
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
-async def count(apps: Mapping[str, Part]) -> int:
+async def count(apps: Mapping[str, App]) -> int:
     """In all services together. Raises `aiohttp.ClientError` if one does not answer."""
     total = 0
     async with aiohttp.ClientSession(timeout=TIMEOUT, headers=app_headers()) as http:
         for app in apps.values():
-            url = str(app.ready_at).replace("/readyz", "/dead-letters")
-            async with http.get(url, raise_for_status=True) as response:
+            async with http.get(f"{app.url}/dead-letters", raise_for_status=True) as response:
                 total += int((await response.json())["count"])
     return total

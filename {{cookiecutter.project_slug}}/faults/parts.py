@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -11,15 +11,21 @@ from pathlib import Path
 
 import aiohttp
 import psutil
+from valkey.asyncio import Valkey
+from valkey.exceptions import ValkeyError
 
-from devstack import ports, processes
+from devstack import ports, processes, profiles
 from devstack.daprfile import DaprFile
 from devstack.errors import StackError
+from devstack.stack import REDIS_PORT
 from faults.waiting import Overdue, until
 
 START_SECONDS = 60
 STOP_SECONDS = 20
 PROBE = aiohttp.ClientTimeout(total=2)
+
+
+Probe = Callable[[], Awaitable[bool]]
 
 
 @dataclass
@@ -30,8 +36,7 @@ class Part:
     command: Sequence[str]
     environment: Mapping[str, str]
     process: psutil.Process
-    #: A URL that answers 200, or a port that accepts connections.
-    ready_at: str | int
+    is_ready: Probe
     log: Path | None = None
     _starts: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -72,15 +77,6 @@ class Part:
         """Raises `Overdue`."""
         await until(f"{self.name}: ready", self.is_ready, START_SECONDS)
 
-    async def is_ready(self) -> bool:
-        if isinstance(self.ready_at, int):
-            return ports.answers(self.ready_at)
-        try:
-            async with aiohttp.request("GET", self.ready_at, timeout=PROBE) as response:
-                return response.ok
-        except (aiohttp.ClientError, TimeoutError):
-            return False
-
     async def is_ready_or_dead(self) -> bool:
         alive = self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
         return not alive or await self.is_ready()
@@ -98,32 +94,47 @@ class Part:
 
 
 class Parts:
-    """All parts of a stack that this process has started."""
+    """The parts of a stack that this process has started."""
 
     def __init__(self, file: DaprFile) -> None:
-        """Raises `StackError` if a part is not ours: what we did not start we do not kill."""
+        """Raises `StackError` if services are not ours, or if broker or store are others.
+
+        What we did not start we do not kill: a broker, placement or scheduler in a container is
+        left alone, and is None here.
+        """
+        self.file = file
+        used = {profile.name for profile in profiles.in_use(file)}
+        if used != {"redis", "sqlite"}:
+            raise StackError(
+                "the faults are made on Redis Streams and SQLite, and dapr.yaml names "
+                f"{' and '.join(sorted(used))}: make use BROKER=redis STORE=sqlite"
+            )
         ours = psutil.Process().children(recursive=True)
         self.apps = {
-            name: _part(name, ours, _serves(f"{name}.main:app"), f"{app.url}/readyz")
+            name: _required(name, ours, _serves(f"{name}.main:app"), _answers(f"{app.url}/readyz"))
             for name, app in file.apps.items()
         }
         self.sidecars = {
-            name: _part(
+            name: _required(
                 f"{name}-sidecar",
                 ours,
                 _has("daprd", "--app-id", name),
-                f"http://127.0.0.1:{app.http_port}/v1.0/healthz",
+                _answers(f"http://127.0.0.1:{app.http_port}/v1.0/healthz"),
             )
             for name, app in file.apps.items()
         }
-        self.broker = _part("broker", ours, _has(sys.executable, "devstack.broker"), 6379)
-        self.placement = _part("placement", ours, _has("placement"), file.placement)
-        self.scheduler = _part("scheduler", ours, _has("scheduler"), file.scheduler)
+        self.broker = _part("broker", ours, _has(sys.executable, "devstack.broker"), _pings)
+        self.placement = _part("placement", ours, _has("placement"), _listens(file.placement))
+        self.scheduler = _part("scheduler", ours, _has("scheduler"), _listens(file.scheduler))
 
     @property
     def all(self) -> list[Part]:
         rest = [self.broker, self.placement, self.scheduler]
-        return [*rest, *self.sidecars.values(), *self.apps.values()]
+        return [
+            *(part for part in rest if part is not None),
+            *self.sidecars.values(),
+            *self.apps.values(),
+        ]
 
     async def heal(self) -> None:
         """Start again whatever is not as it was, so that the next fault meets a whole system."""
@@ -138,16 +149,22 @@ class Parts:
 Matches = Callable[[list[str]], bool]
 
 
-def _part(name: str, ours: Sequence[psutil.Process], matches: Matches, ready_at: str | int) -> Part:
+def _part(
+    name: str, ours: Sequence[psutil.Process], matches: Matches, is_ready: Probe
+) -> Part | None:
     for process in ours:
         with suppress(psutil.NoSuchProcess):
             command = process.cmdline()
             if command and matches(command):
-                return Part(name, command, process.environ(), process, ready_at)
-    raise StackError(
-        f"{name} was not started by this command, so it will not be killed: the fault suite needs "
-        "a stack of its own, with the redis profile and the binaries of `dapr init --slim`."
-    )
+                return Part(name, command, process.environ(), process, is_ready)
+    return None
+
+
+def _required(name: str, ours: Sequence[psutil.Process], matches: Matches, is_ready: Probe) -> Part:
+    part = _part(name, ours, matches, is_ready)
+    if part is None:
+        raise StackError(f"{name} was not started by this command, so it will not be killed")
+    return part
 
 
 def _serves(app: str) -> Matches:
@@ -161,3 +178,30 @@ def _has(program: str, *arguments: str) -> Matches:
         )
 
     return matches
+
+
+def _answers(url: str) -> Probe:
+    async def answers() -> bool:
+        try:
+            async with aiohttp.request("GET", url, timeout=PROBE) as response:
+                return response.ok
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    return answers
+
+
+def _listens(port: int) -> Probe:
+    async def listens() -> bool:
+        return ports.answers(port)
+
+    return listens
+
+
+async def _pings() -> bool:
+    # It listens before it has read its data, and refuses everything until then.
+    async with Valkey(port=REDIS_PORT, socket_timeout=2) as valkey:
+        try:
+            return bool(await valkey.ping())
+        except ValkeyError:
+            return False

@@ -47,7 +47,7 @@ async def run(
     scene = Scene(parts, streams, load, style, random)
     try:
         await load.stock()
-        before = await letters.count(parts.apps)
+        before = await letters.count(parts.file.apps)
         wrong: list[str] = []
         try:
             await fault.make(scene)
@@ -61,7 +61,7 @@ async def run(
         await load.all_ended(patience)
         recovery = time.monotonic() - max(over, load.last_accepted)
         wrong += await _unsettled(streams, patience)
-        kept = await letters.count(parts.apps) - before
+        kept = await letters.count(parts.file.apps) - before
         wrong += await _violations(scene, client, kept)
     finally:
         load.cancel()

@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from inspect import getdoc
 
 from faults.catalogue import kills, messages, outages
+from faults.parts import Parts
 from faults.scene import Scene
 
 Make = Callable[[Scene], Awaitable[None]]
 
+
+# What these kill may be in a container, or may have been there before.
+KILLS: dict[Make, Callable[[Parts], bool]] = {
+    outages.broker_killed: lambda parts: parts.broker is not None,
+    outages.control_plane_killed: lambda parts: None not in (parts.placement, parts.scheduler),
+}
 
 # More than a sidecar has workers (components/pubsub/redis): all of them are in use when it ends.
 AT_LEAST: dict[Make, int] = {outages.app_away: 200}
@@ -20,6 +27,11 @@ class Fault:
     make: Make
     #: What it takes to be a fault at all, if that is more than others need.
     at_least_orders: int = 0
+
+    def can_be_made(self, parts: Parts) -> bool:
+        """False if it would kill what this command has not started."""
+        runs = KILLS.get(self.make)
+        return runs is None or runs(parts)
 
     @property
     def description(self) -> str:

@@ -58,13 +58,13 @@ async def poison(scene: Scene) -> None:
         services = [group["name"].decode() for group in await scene.streams.groups(topic)]
         if topic.endswith("-dead-letters") or not services:
             continue
-        before = await letters.count(scene.parts.apps)
+        before = await letters.count(scene.parts.file.apps)
         await scene.streams.add(topic, _poison(scene, topic))
         added, scene.injected = time.monotonic(), scene.injected + 1
         scene.poisons += len(services)
 
         async def kept(before: int = before, more: int = len(services)) -> bool:
-            return await letters.count(scene.parts.apps) >= before + more
+            return await letters.count(scene.parts.file.apps) >= before + more
 
         try:
             await until(f"the poison of {topic} is dead-lettered", kept, 10)

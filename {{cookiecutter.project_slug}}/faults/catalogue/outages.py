@@ -7,9 +7,11 @@ from pathlib import Path
 
 from devstack.daprfile import ROOT
 from faults.catalogue.kills import PARTICIPANTS
+from faults.parts import Part
 from faults.scene import Scene
 
 AWAY_SECONDS = 20
+RESTART_SECONDS = 3
 LOCKED_SECONDS = 30
 #: How long a writer of the store may keep us from locking it.
 LOCK_SECONDS = 10
@@ -27,11 +29,7 @@ async def app_away(scene: Scene) -> None:
 
 async def broker_killed(scene: Scene) -> None:
     """The broker is killed, and starts again with its data after 3 s"""
-    await scene.orders_flow()
-    await scene.parts.broker.kill()
-    scene.injected += 1
-    await asyncio.sleep(3)
-    await scene.parts.broker.restart()
+    await _all_killed(scene, scene.parts.broker)
 
 
 async def store_locked(scene: Scene) -> None:
@@ -48,14 +46,7 @@ async def store_locked(scene: Scene) -> None:
 
 async def control_plane_killed(scene: Scene) -> None:
     """Placement and scheduler are killed, and start again after 3 s"""
-    await scene.orders_flow()
-    both = (scene.parts.placement, scene.parts.scheduler)
-    for part in both:
-        await part.kill()
-        scene.injected += 1
-    await asyncio.sleep(3)
-    for part in both:
-        await part.restart()
+    await _all_killed(scene, scene.parts.placement, scene.parts.scheduler)
 
 
 async def rolling_restart(scene: Scene) -> None:
@@ -66,6 +57,17 @@ async def rolling_restart(scene: Scene) -> None:
             await part.stop()
             scene.injected += 1
             await part.restart()
+
+
+async def _all_killed(scene: Scene, *parts: Part | None) -> None:
+    await scene.orders_flow()
+    ours = [part for part in parts if part is not None]
+    for part in ours:
+        await part.kill()
+        scene.injected += 1
+    await asyncio.sleep(RESTART_SECONDS)
+    for part in ours:
+        await part.restart()
 
 
 def _lock(database: Path) -> sqlite3.Connection:

@@ -1,17 +1,18 @@
 """The services of a simulation, composed once, and the names that their chassis sees meanwhile."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime, tzinfo
-from runpy import run_module
+from importlib.util import find_spec, module_from_spec
 from unittest.mock import patch
 
 from chassis.service import Service
 from chassis.simulation.hosting import SimulatedClient, SimulatedRuntime
 from chassis.simulation.process import Member, Process
-from chassis.simulation.sidecar import SimulatedParticipants, SimulatedSidecar
+from chassis.simulation.sidecar import SimulatedParticipants, SimulatedSidecar, is_simulated
 
 #: A function that composes a service, or the module that does: "orders.main".
 Composition = Callable[[], Service] | str
@@ -45,13 +46,21 @@ def compose(compositions: Sequence[Composition], replicas: int) -> dict[str, lis
         for composition in compositions:
             for _ in range(replicas):
                 member = Member(_compose(composition))
+                if not is_simulated(member.service):
+                    raise TypeError(f"{member.app_id} brings a store or a broker of its own")
                 members.setdefault(member.app_id, []).append(member)
     return members
 
 
 def _compose(composition: Composition) -> Service:
     if isinstance(composition, str):
-        service = run_module(composition)["service"]
+        # Not `import_module`: each replica is composed anew, and the first one may exist already.
+        spec = find_spec(composition)
+        if spec is None or spec.loader is None:
+            raise LookupError(f"there is no module {composition}")
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        service = module.service
         assert isinstance(service, Service), f"{composition}:service is no Service"
         return service
     return composition()
@@ -69,6 +78,10 @@ def simulated() -> Iterator[None]:
         stack.enter_context(patch("chassis.inbox.consuming", lambda *_: nullcontext()))
         for module in ("cloudevents", "transaction", "deadletters.letter", "deadletters.kept"):
             stack.enter_context(patch(f"chassis.{module}.datetime", VirtualDatetime))
+        # A run leaves many cycles behind, and all at once: looking for them often is a waste.
+        before = gc.get_threshold()
+        stack.callback(gc.set_threshold, *before)
+        gc.set_threshold(100_000, *before[1:])
         yield
 
 

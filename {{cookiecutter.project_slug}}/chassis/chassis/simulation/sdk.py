@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from dapr.ext.workflow import WorkflowRuntime
@@ -23,6 +24,8 @@ log.setLevel(logging.CRITICAL)
 _QUIET = LoggerOptions(log_handler=logging.NullHandler())
 
 HistoryEvent = Any
+
+STATUS = "ORCHESTRATION_STATUS_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ RECORDED = {
     "taskScheduled": "scheduleTask",
     "timerCreated": "createTimer",
     "childWorkflowInstanceCreated": "createChildWorkflow",
+    "executionCompleted": "completeWorkflow",
 }
 
 
@@ -64,14 +68,24 @@ class Worker:
     """Workflows and activities, registered as ever, and run turn by turn by the SDK's executor."""
 
     def __init__(self) -> None:
-        self._runtime = WorkflowRuntime("127.0.0.1", "1", logger_options=_QUIET)
-        self._registry = self._runtime._WorkflowRuntime__worker._registry  # type: ignore[attr-defined]
+        self._workflows: dict[str, Any] = {}
+        self._activities: dict[str, Any] = {}
 
     def register_workflow(self, function: Any, name: str) -> None:
-        self._runtime.register_workflow(function, name=name)
+        self._workflows[name] = function
 
     def register_activity(self, function: Any, name: str) -> None:
-        self._runtime.register_activity(function, name=name)
+        self._activities[name] = function
+
+    @cached_property
+    def _registry(self) -> Any:
+        # At the first turn: it takes half a millisecond, and many replicas never get a turn.
+        runtime = WorkflowRuntime("127.0.0.1", "1", logger_options=_QUIET)
+        for name, function in self._workflows.items():
+            runtime.register_workflow(function, name=name)
+        for name, function in self._activities.items():
+            runtime.register_activity(function, name=name)
+        return runtime._WorkflowRuntime__worker._registry  # type: ignore[attr-defined]
 
     def turn(
         self, instance_id: str, old: Sequence[HistoryEvent], new: Sequence[HistoryEvent]
@@ -105,9 +119,7 @@ def _action(action: Any) -> Action:
             kind,
             action.id,
             content=_text(it, "result"),
-            status=pb.OrchestrationStatus.Name(it.workflowStatus).removeprefix(
-                "ORCHESTRATION_STATUS_"
-            ),
+            status=pb.OrchestrationStatus.Name(it.workflowStatus).removeprefix(STATUS),
             error_type=it.failureDetails.errorType,
             error=it.failureDetails.errorMessage,
             carried_over=tuple(it.carryoverEvents),
@@ -155,6 +167,12 @@ def recorded(action: Action) -> HistoryEvent:
         return helpers.new_child_workflow_created_event(
             action.id, action.name, action.child_id, action.content
         )
+    if action.kind == "completeWorkflow":
+        completed = pb.ExecutionCompletedEvent(
+            workflowStatus=pb.OrchestrationStatus.Value(STATUS + action.status),
+            result=helpers.get_string_value(action.content),
+        )
+        return pb.HistoryEvent(eventId=action.id, executionCompleted=completed)
     return pb.HistoryEvent(
         eventId=action.id, timerCreated=pb.TimerCreatedEvent(fireAt=_stamp(action.fire_at))
     )
@@ -169,17 +187,15 @@ def asked_for(event: HistoryEvent) -> Action | None:
     it = getattr(event, field)
     if kind == "createTimer":
         return Action(kind, event.eventId, fire_at=_time(it.fireAt))
+    if kind == "completeWorkflow":
+        status = pb.OrchestrationStatus.Name(it.workflowStatus).removeprefix(STATUS)
+        return Action(kind, event.eventId, content=_text(it, "result"), status=status)
     child_id = it.instanceId if kind == "createChildWorkflow" else ""
     return Action(kind, event.eventId, it.name, _text(it, "input"), child_id=child_id)
 
 
 def begins_turn(event: HistoryEvent) -> bool:
     return bool(event.HasField("workflowStarted"))
-
-
-def is_news(event: HistoryEvent) -> bool:
-    """What the workflow is told, as opposed to what the engine notes about it."""
-    return event.WhichOneof("eventType") not in (*RECORDED, "executionCompleted")
 
 
 def to_bytes(event: HistoryEvent) -> bytes:

@@ -144,6 +144,7 @@ class SimulatedEngine:
             for event in (sdk.workflow_began(instance.name, instance.id, action.content), *news):
                 self._tell(instance, event)
             return
+        instance.history.append(sdk.recorded(action))
         instance.end = action
         if instance.parent is not None:
             instance.parent(action)

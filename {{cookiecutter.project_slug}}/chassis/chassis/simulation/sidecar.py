@@ -23,7 +23,9 @@ class SimulatedSidecar:
     async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
         # Reads do not wait their turn: whoever overtakes a transaction does so before it commits.
         world = here().world
-        if world.fault(here().name, f"read {', '.join(keys)}", faults.READ) is Fault.LOST:
+        fault = Fault.LOST if world.choices.rare() else Fault.NONE
+        world.tell(here().name, f"read {', '.join(keys)}", fault)
+        if fault is Fault.LOST:
             raise Unavailable("read: lost")
         return world.store(self._app_id).read(keys)
 
@@ -70,7 +72,7 @@ class SimulatedParticipants:
         pass
 
 
-def is_port_of(service: Service) -> bool:
+def is_simulated(service: Service) -> bool:
     """Whether the service talks to the simulation, and to nothing else."""
     return isinstance(service.store, SimulatedSidecar) and isinstance(
         service.broker, SimulatedSidecar

@@ -40,13 +40,13 @@ class Plan:
 
 
 def pick(world: World, *, contended: bool) -> list[Plan]:
-    """One to three orders. If they contend, it depends on luck which of them gets what."""
-    kinds: tuple[str, ...] = ("good", "no stock", "no credit", "no carrier")
+    """One order or two. If they contend, it depends on luck which of them gets what."""
+    kinds: tuple[str, ...] = ("good", "no stock", "no credit", "no carrier", "no carrier")
     if contended:
-        kinds = ("last one", "shared card", *kinds)
+        kinds += ("last one", "shared card")
     return [
         Plan(f"order-{number + 1}", _details(world.pick(kinds), number))
-        for number in range(world.pick((1, 1, 2, 2, 3) if contended else (1, 1, 2)))
+        for number in range(world.pick((1, 1, 2)))
     ]
 
 

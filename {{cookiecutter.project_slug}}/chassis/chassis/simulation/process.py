@@ -55,10 +55,6 @@ class Call:
     def cancel(self) -> None:
         self.callback = None
 
-    def run(self) -> None:
-        if self.callback is not None:
-            self.context.run(self.callback, *self.arguments)
-
 
 class Process:
     """Duck-typed: asyncio asks far less of a running loop than `AbstractEventLoop` lists."""
@@ -140,8 +136,11 @@ class Process:
         before = asyncio._get_running_loop()
         asyncio._set_running_loop(cast(asyncio.AbstractEventLoop, self))
         try:
-            while self._ready:
-                self._ready.popleft().run()
+            ready = self._ready
+            while ready:
+                call = ready.popleft()
+                if call.callback is not None:
+                    call.context.run(call.callback, *call.arguments)
         finally:
             self._is_awake = False
             asyncio._set_running_loop(before)

@@ -7,10 +7,13 @@ one. That is all that replaying and shrinking need.
 from collections.abc import Sequence
 from random import Random
 
-#: How many faults a run meets: mostly few, so that each is seen with little else going on.
-FAULTS = (0, 1, 1, 1, 2, 2, 3, 4, 6)
+#: How many faults are drawn for a run. A short run meets about half of them: few at a time show
+#: most clearly what each of them does.
+FAULTS = (1, 2, 3, 3, 4, 4, 6, 8)
 #: How often anything but the oldest waiting thing happens next.
 DISORDER = (0.0, 0.1, 0.3, 1.0)
+#: There are many places for what is rare; they must not use up the faults.
+RARE = 0.005
 
 
 class Choices:
@@ -34,6 +37,10 @@ class Choices:
         self.points += 1
         return self._made(self._fault(options))
 
+    def rare(self) -> bool:
+        """Whether something happens that could happen at any time, and that seldom matters."""
+        return bool(self._made(self._rare(2)))
+
     def _made(self, choice: int) -> int:
         self.made.append(choice)
         return choice
@@ -45,6 +52,9 @@ class Choices:
         return 0
 
     def _fault(self, options: int) -> int:
+        return 0
+
+    def _rare(self, options: int) -> int:
         return 0
 
 
@@ -60,7 +70,7 @@ class Given(Choices):
         # A shrunk list may give a choice to a question that has fewer answers.
         return self._given[position] % options if position < len(self._given) else 0
 
-    _data = _order = _fault = _next
+    _data = _order = _fault = _rare = _next
 
 
 class Seeded(Choices):
@@ -89,3 +99,6 @@ class Seeded(Choices):
 
     def _fault(self, options: int) -> int:
         return self._random.randrange(1, options) if self.points in self._places else 0
+
+    def _rare(self, options: int) -> int:
+        return int(self._random.random() < RARE)

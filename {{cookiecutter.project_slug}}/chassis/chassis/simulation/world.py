@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from chassis.cloudevents import CloudEvent, envelope
-from chassis.deadletters import DeadLetter, letter_id
+from chassis.cloudevents import envelope
+from chassis.deadletters import letter_id
 from chassis.deadletters.pages import letter_key
 from chassis.errors import Unavailable
 from chassis.messages import Message, topic_of
@@ -21,6 +21,7 @@ from chassis.simulation.clock import Clock, Timer
 from chassis.simulation.engine import SimulatedEngine
 from chassis.simulation.faults import Fault
 from chassis.simulation.process import Member, Process
+from chassis.simulation.sdk import Worker
 from chassis.simulation.store import SimulatedStore
 
 T = TypeVar("T")
@@ -30,8 +31,8 @@ TICK_SECONDS = 0.001
 #: A client that got no answer asks again after so long, and so often.
 ASK_AGAIN_SECONDS = 1.0
 MAX_ASKS = 50
-#: Many times more than any run needs that comes to an end.
-MAX_STEPS = 20_000
+#: Several times more than any run needs that comes to an end.
+MAX_STEPS = 1_500
 
 Work = Callable[[Process], Coroutine[Any, Any, T]]
 
@@ -185,6 +186,13 @@ class World:
         processes = self._processes[app_id]
         return processes[self.choices.order(len(processes))]
 
+    def worker_of(self, app_id: str) -> Worker:
+        """Raises `LookupError` if the service hosts no workflows."""
+        worker = self._processes[app_id][0].worker
+        if worker is None:
+            raise LookupError(f"{app_id} hosts no workflows")
+        return worker
+
     def crash(self, process: Process) -> None:
         """It is gone at once, and starts again; the outside notices."""
         self.tell(process.name, "crashes, and starts again")
@@ -251,8 +259,8 @@ class World:
         self.wait(who, f"ask {app_id}: {what}", can_fail, arrive, caller)
 
     def run(self) -> None:
-        """Until nothing can happen any more."""
-        while self.steps < MAX_STEPS and self._step():
+        """Until nothing can happen any more, or something has happened that must not."""
+        while not self.violations and self.steps < MAX_STEPS and self._step():
             self._run_awake()
         if self.steps == MAX_STEPS:
             self.violations.append(f"the run has not settled after {MAX_STEPS} steps")
@@ -266,7 +274,7 @@ class World:
         self.steps += 1
         self.clock.now += TICK_SECONDS
         pending = self._pending
-        if not pending or (self._waiting_timers and self.choices.fault(len(faults.WAIT))):
+        if not pending or (self._waiting_timers and self.choices.rare()):
             due = self.clock.next()
             if due is None:
                 return bool(pending)
@@ -314,6 +322,3 @@ async def _serve(
         result = lost
     del process.owes[call]
     reply(result)
-
-
-__all__ = ["CloudEvent", "DeadLetter", "Fate", "World"]

@@ -1,0 +1,38 @@
+"""python -m benchmarks.guards [--rounds 5] [--orders 1000]: what the guards cost.
+
+The generated choreography as it is, and served by `faults.launcher` without inbox, recorded
+outcomes and ETags: what then goes wrong is not measured, only how fast it goes.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from benchmarks.workspace import Measured, alternating, measure, rendered, show
+
+UVICORN = "command: [.venv/bin/uvicorn, "
+UNGUARDED = "command: [.venv/bin/python, -m, faults.launcher, without-guards, --, "
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks.guards", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--orders", type=int, default=1000)
+    arguments = parser.parse_args()
+    with rendered() as workspace:
+        guarded = (workspace / "dapr.yaml").read_text()
+        run_files = {"guarded": guarded, "unguarded": guarded.replace(UVICORN, UNGUARDED)}
+        peers = {
+            name: partial(_measure, workspace, run_file, arguments.orders)
+            for name, run_file in run_files.items()
+        }
+        show(alternating(arguments.rounds, peers))
+
+
+def _measure(workspace: Path, run_file: str, orders: int) -> Measured:
+    (workspace / "dapr.yaml").write_text(run_file)
+    return measure(workspace, orders)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Simulation: your services in one process, under every fault, thousands of times a minute.
+
+    from chassis.simulation import Check, Simulation, World, schedules
+
+    def two_deposits(world: World) -> Check:
+        world.publish(Deposit(account="ada", amount=world.pick((5, 50))), id="1")
+        world.publish(Deposit(account="ada", amount=2), id="2")
+        ...
+        return lambda: [] if world.store("bank").get("ada", int) == ... else ["..."]
+
+    def test_each_deposit_counts_once() -> None:
+        Simulation(["bank.main"], two_deposits).explore(schedules(200))
+
+`"bank.main"` is the module whose `service` uvicorn serves; a function that returns a `Service`
+will do, too. `explore` runs so many seeds. Each makes one schedule: messages are delayed, reordered
+and repeated up to five times, acknowledgements, requests and replies get lost, ETags lose their
+races, the store and the broker are away, services crash between any two effects and start again,
+and timers fire early. What the check returns must be empty each time. If it is not, the schedule is
+shrunk, and `Broken` tells its story: who did what, in order, with the faults marked.
+
+Real: the handlers, API functions, workflows and `main.py` of the services, and of the chassis all
+but `Sidecar` and `Participants`: subscriptions, dead letters, inbox, processor with its groups,
+transactions, workflow host; of the SDK what runs a turn of a workflow. Two replicas of each service
+share a store, so races for an ETag are real ones.
+
+Simulated: broker, store, workflow engine, service invocation, clock. There is no HTTP: an endpoint
+is called as a function, so validation of requests, tokens and middleware are not part of it. A
+replica that crashes starts with a new event loop and a new queue, but module globals survive. The
+broker delivers one message at a time and never gives up on one.
+"""
+
+from chassis.simulation.histories import Recording
+from chassis.simulation.simulation import Broken, Check, Run, Scenario, Simulation, schedules
+from chassis.simulation.world import World
+
+__all__ = [
+    "Broken",
+    "Check",
+    "Recording",
+    "Run",
+    "Scenario",
+    "Simulation",
+    "World",
+    "schedules",
+]

@@ -1,0 +1,81 @@
+"""Recorded histories of workflows, replayed strictly against the code as it is now.
+
+The SDK's own check misses a changed input, a changed timer, and code that ends earlier than its
+history. Here each turn is taken again, and all that it asks for must be what the history holds:
+kind, order, name, input, time and child id. Code that fails this breaks instances in flight.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+from chassis.simulation import sdk
+from chassis.simulation.engine import SimulatedEngine
+from chassis.simulation.sdk import Action, HistoryEvent, Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    app_id: str
+    instance_id: str
+    events: tuple[HistoryEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    old: Sequence[HistoryEvent]
+    news: Sequence[HistoryEvent]
+    asked: Sequence[Action]
+
+
+def recordings(engine: SimulatedEngine) -> list[Recording]:
+    """What the engine holds of each workflow, ended or not."""
+    return [
+        Recording(instance.app_id, instance.id, tuple(instance.history))
+        for instance in engine.instances.values()
+    ]
+
+
+def differences(recording: Recording, worker: Worker) -> list[str]:
+    """At most one line: after the first difference, nothing is comparable."""
+    for number, turn in enumerate(_turns(recording.events)):
+        now = worker.turn(recording.instance_id, turn.old, turn.news)
+        for recorded, asked in zip_longest(turn.asked, map(_comparable, now)):
+            if recorded != asked:
+                return [
+                    f"workflow {recording.instance_id}, turn {number + 1}: its history has: "
+                    f"{recorded or 'nothing more'}; the code now asks to: {asked or 'do no more'}"
+                ]
+    return []
+
+
+def dump(recordings: Iterable[Recording]) -> str:
+    def text(event: HistoryEvent) -> str:
+        return b64encode(sdk.to_bytes(event)).decode()
+
+    return json.dumps(
+        [[each.app_id, each.instance_id, list(map(text, each.events))] for each in recordings]
+    )
+
+
+def load(text: str) -> list[Recording]:
+    return [
+        Recording(app_id, id, tuple(sdk.from_bytes(b64decode(each)) for each in events))
+        for app_id, id, events in json.loads(text)
+    ]
+
+
+def _turns(events: Sequence[HistoryEvent]) -> Iterator[Turn]:
+    starts = [position for position, event in enumerate(events) if sdk.begins_turn(event)]
+    for start, end in zip_longest(starts, starts[1:]):
+        within = events[start:end]
+        asked = [action for event in within if (action := sdk.asked_for(event))]
+        news = [event for event in within if sdk.asked_for(event) is None]
+        yield Turn(events[:start], news, [_comparable(action) for action in asked])
+
+
+def _comparable(action: Action) -> Action:
+    """Less what a history does not hold: how a failure is worded, and events that go on."""
+    return replace(action, error="", error_type="", carried_over=())

@@ -1,0 +1,36 @@
+"""I7: the orders of one seed in each style in turn, with faults of its own in each."""
+
+from chassis.simulation import Check, Simulation, World
+from invariants import Books, all_styles_agree, violations
+from orders.domain import Style
+from simulation import plans
+from simulation.fulfilment import Run, of
+
+
+class Agreement:
+    """Orders do not contend here: who is served first is a question of luck, not of style."""
+
+    def __init__(self) -> None:
+        self._books: dict[str, Books] = {}
+        self._simulations = [self._simulation(style) for style in Style]
+
+    def explore(self, schedules: int, seed: int = 0) -> None:
+        """Raises `AssertionError`, also when I1 to I6 do not hold of one of the styles."""
+        for each in range(seed, seed + schedules):
+            for simulation in self._simulations:
+                simulation.explore(1, each)
+            wrong = all_styles_agree(self._books)
+            assert not wrong, "\n".join([f"seed {each}:", *wrong])
+
+    def _simulation(self, style: Style) -> Simulation:
+        def play(world: World) -> Check:
+            run = Run(world, style, plans.pick(world, contended=False))
+            run.begin()
+
+            def check() -> list[str]:
+                self._books[style] = run.books()
+                return violations(self._books[style])
+
+            return check
+
+        return of(style, play)
