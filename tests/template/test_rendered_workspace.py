@@ -20,6 +20,8 @@ def fresh(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_make(task: str, fresh: Path) -> None:
     # The workspace makes an environment of its own, whichever one these tests run in.
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    # The same schedules each time: what is red stays red until it is mended.
+    environment["SEED"] = "0"
     done = subprocess.run(
         ["make", task],
         cwd=fresh,

@@ -4,6 +4,7 @@ Nothing here touches Dapr before a `WorkflowHost` starts: a test calls the funct
 """
 
 from collections.abc import Callable, Coroutine, Generator
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from dapr.ext.workflow import DaprWorkflowContext, RetryPolicy
@@ -50,12 +51,18 @@ def call(
     result = yield ctx.call_activity(
         name_of(activity), input=argument.model_dump(mode="json"), retry_policy=retry_policy
     )
-    model: type[Out] = get_type_hints(activity, localns={"Service": Any})["return"]
+    model: type[Out] = output_of(activity)
     return model.model_validate(result)
 
 
 def name_of(function: Callable[..., Any]) -> str:
     return function.__name__
+
+
+@cache
+def output_of(activity: Activity[Any, Any]) -> Any:
+    """The pydantic model that it returns."""
+    return get_type_hints(activity, localns={"Service": Any})["return"]
 
 
 def input_of(function: Callable[..., Any], position: int) -> type[BaseModel]:

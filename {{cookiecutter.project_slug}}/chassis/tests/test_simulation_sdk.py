@@ -74,5 +74,5 @@ async def test_an_activity_gets_its_input_and_its_result_is_json(worker: sdk.Wor
     ],
 )
 def test_what_is_recorded_of_an_action_is_that_action(action: sdk.Action) -> None:
-    event = sdk.from_bytes(sdk.to_bytes(sdk.recorded(action)))
+    event = sdk.from_json(sdk.to_json(sdk.recorded(action)))
     assert sdk.asked_for(event) == action

@@ -6,7 +6,6 @@ kind, order, name, input, time and child id. Code that fails this breaks instanc
 """
 
 import json
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -51,19 +50,31 @@ def differences(recording: Recording, worker: Worker) -> list[str]:
     return []
 
 
-def dump(recordings: Iterable[Recording]) -> str:
-    def text(event: HistoryEvent) -> str:
-        return b64encode(sdk.to_bytes(event)).decode()
+def steps(recording: Recording) -> tuple[str, ...]:
+    """The names of what it asked for, less its timers, and how it ended."""
+    asked = [action for event in recording.events if (action := sdk.asked_for(event))]
+    return tuple(name for action in asked if (name := action.name or action.status))
 
+
+def dump(recordings: Iterable[Recording]) -> str:
+    """As text that a person can read, and that `load` takes back."""
     return json.dumps(
-        [[each.app_id, each.instance_id, list(map(text, each.events))] for each in recordings]
+        [
+            {
+                "app_id": each.app_id,
+                "instance_id": each.instance_id,
+                "events": list(map(sdk.to_json, each.events)),
+            }
+            for each in recordings
+        ],
+        indent=1,
     )
 
 
 def load(text: str) -> list[Recording]:
     return [
-        Recording(app_id, id, tuple(sdk.from_bytes(b64decode(each)) for each in events))
-        for app_id, id, events in json.loads(text)
+        Recording(each["app_id"], each["instance_id"], tuple(map(sdk.from_json, each["events"])))
+        for each in json.loads(text)
     ]
 
 

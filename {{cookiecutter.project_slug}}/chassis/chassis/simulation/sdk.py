@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from dapr.ext.workflow import WorkflowRuntime
+from dapr.ext.workflow import DaprWorkflowClient, WorkflowRuntime
 from dapr.ext.workflow._durabletask import task, worker
 from dapr.ext.workflow._durabletask.internal import helpers, shared, timer
 from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow.logger import LoggerOptions
+from google.protobuf import json_format
 
 log = logging.getLogger("chassis.simulation.sdk")
 log.setLevel(logging.CRITICAL)
@@ -198,12 +199,18 @@ def begins_turn(event: HistoryEvent) -> bool:
     return bool(event.HasField("workflowStarted"))
 
 
-def to_bytes(event: HistoryEvent) -> bytes:
-    return bytes(event.SerializeToString(deterministic=True))
+def to_json(event: HistoryEvent) -> Any:
+    return json_format.MessageToDict(event)
 
 
-def from_bytes(content: bytes) -> HistoryEvent:
-    return pb.HistoryEvent.FromString(content)
+def from_json(content: Any) -> HistoryEvent:
+    return json_format.ParseDict(content, pb.HistoryEvent())
+
+
+def history(client: DaprWorkflowClient, instance_id: str) -> list[HistoryEvent]:
+    """With inputs and results, which `get_workflow_history` of the client leaves out."""
+    events = client._DaprWorkflowClient__obj.get_instance_history(instance_id)  # type: ignore[attr-defined]
+    return list(events)
 
 
 def _text(holder: Any, field: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A few faults on the stack of these tests, and what the suite sees when a guard is off.
+"""A few faults on a stack of their own, and what the suite sees when a guard is off.
 
 `make faults` makes all of them, in every style.
 """
@@ -10,9 +10,8 @@ from random import Random
 import pytest
 
 from demo.client import Client
-from devstack import processes, stack
+from devstack import profiles, stack
 from devstack.daprfile import DaprFile
-from devstack.errors import StackError
 from faults import components, run
 from faults.catalogue import FAULTS, Fault
 from faults.parts import Parts
@@ -23,23 +22,21 @@ ORDERS = 12
 #: With a guard off, what has not ended by then never will.
 PATIENCE_SECONDS = 5
 
+USED = {profile.name for profile in profiles.in_use(DaprFile())}
+pytestmark = pytest.mark.skipif(
+    not {"redis", "sqlite"} >= USED, reason=f"made on Redis and SQLite; in use: {sorted(USED)}"
+)
+
 Run = Callable[..., Awaitable[Result]]
 
 
 @pytest.fixture(scope="module")
 def parts() -> Iterator[Parts]:
-    """A stack of its own: what is killed here is started again with other logs and other pids."""
-    was_up = bool(processes.running())
-    stack.down()
     stack.up()
     try:
         yield Parts(DaprFile())
-    except StackError as error:
-        pytest.skip(str(error))
     finally:
         stack.down()
-        if was_up:
-            stack.up()
 
 
 @pytest.fixture
