@@ -22,6 +22,7 @@ from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing
 from chassis.invocation import Participants
 from chassis.ports import Write
 from chassis.processor import Processor
+from chassis.telemetry import consuming
 from chassis.transaction import Transaction
 from chassis.workflow_host import WorkflowHost
 
@@ -225,20 +226,22 @@ def without_guards(alteration: Alteration) -> None:
     """For the benchmark of what they cost: no inbox, no recorded outcomes, no ETags."""
 
     async def bare(inbox: Inbox, delivery: Delivery, tx: Transaction) -> tuple[Outgoing, ...]:
-        outcomes = await delivery.step.run(delivery.event, tx)
-        return tuple(
-            Outgoing(
-                topic=delivery.destination(type(outcome)),
-                event=envelope(
-                    outcome,
-                    id=str(uuid4()),
-                    source=inbox.source,
-                    traceparent=delivery.event.traceparent,
-                    causationid=delivery.event.id,
-                ),
+        event = delivery.event
+        # Tracing is no guard: it stays.
+        with consuming(event, delivery.step.topic) as traceparent:
+            return tuple(
+                Outgoing(
+                    topic=delivery.destination(type(outcome)),
+                    event=envelope(
+                        outcome,
+                        id=str(uuid4()),
+                        source=inbox.source,
+                        traceparent=traceparent,
+                        causationid=event.id,
+                    ),
+                )
+                for outcome in await delivery.step.run(event, tx)
             )
-            for outcome in outcomes
-        )
 
     def item(write: Write) -> Any:
         return common_v1.StateItem(key=write.key, value=write.value or b"")
