@@ -34,6 +34,7 @@ async def run_all(
     for fault in [fault for fault in faults if not fault.can_be_made(parts)]:
         console.print(f"{fault.name} is left out: what it kills was not started by this command")
         faults.remove(fault)
+    supervisor = asyncio.create_task(parts.supervise())
     client = Client(file.apps)
     results: list[Result] = []
     total = len(faults) * len(styles)
@@ -48,6 +49,7 @@ async def run_all(
                     results.append(await run(fault, style, parts, client, orders, random))
                 _tell(number, results[-1])
     finally:
+        supervisor.cancel()
         await client.close()
         if results:
             report.show(results)

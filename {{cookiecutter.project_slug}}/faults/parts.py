@@ -22,6 +22,7 @@ from faults.waiting import Overdue, until
 
 START_SECONDS = 60
 STOP_SECONDS = 20
+SUPERVISE_SECONDS = 0.5
 PROBE = aiohttp.ClientTimeout(total=2)
 
 
@@ -38,10 +39,13 @@ class Part:
     process: psutil.Process
     is_ready: Probe
     log: Path | None = None
+    #: Whoever ended it starts it again. What ends by itself is started by `Parts.supervise`.
+    held: bool = False
     _starts: Iterator[int] = field(default_factory=lambda: count(1))
 
     async def kill(self) -> None:
         """SIGKILL, for it and for what it started: no time to write, to answer, to say goodbye."""
+        self.held = True
         family = [self.process]
         with suppress(psutil.NoSuchProcess):
             family += self.process.children(recursive=True)
@@ -52,6 +56,7 @@ class Part:
 
     async def stop(self) -> None:
         """SIGTERM, and wait for it to end by itself. Raises `Overdue`."""
+        self.held = True
         with suppress(psutil.NoSuchProcess):
             self.process.send_signal(signal.SIGTERM)
         await self.died()
@@ -72,14 +77,20 @@ class Part:
         self.process = processes.start(
             name, command or self.command, {**self.environment, **(environment or {})}
         )
+        self.held = False
 
     async def ready(self) -> None:
         """Raises `Overdue`."""
         await until(f"{self.name}: ready", self.is_ready, START_SECONDS)
 
+    @property
+    def alive(self) -> bool:
+        with suppress(psutil.NoSuchProcess):
+            return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+        return False
+
     async def is_ready_or_dead(self) -> bool:
-        alive = self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
-        return not alive or await self.is_ready()
+        return not self.alive or await self.is_ready()
 
     async def restart(self) -> None:
         """Start it as it was, and wait until it is ready."""
@@ -135,6 +146,14 @@ class Parts:
             *self.sidecars.values(),
             *self.apps.values(),
         ]
+
+    async def supervise(self) -> None:
+        """Start a sidecar again that ended by itself, as Kubernetes and Compose do: for ever."""
+        while True:
+            for sidecar in self.sidecars.values():
+                if not sidecar.alive and not sidecar.held:
+                    sidecar.start()
+            await asyncio.sleep(SUPERVISE_SECONDS)
 
     async def heal(self) -> None:
         """Start again whatever is not as it was, so that the next fault meets a whole system."""

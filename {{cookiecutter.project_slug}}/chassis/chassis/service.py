@@ -30,6 +30,7 @@ from chassis.sidecar import Sidecar
 from chassis.subscriptions import Subscriptions
 from chassis.telemetry import FASTAPI_TELEMETRY, configure_tracing, traceparent
 from chassis.transaction import adapter
+from chassis.watchdog import watch
 from chassis.workflow_host import WorkflowHost
 from chassis.workflows import Workflows
 
@@ -157,6 +158,8 @@ class Service:
                 exc_info=True,
             )
             os.kill(os.getpid(), signal.SIGTERM)
+            return
+        await watch(self._sidecar)
 
     def _alive(self) -> bool:
         return self.processor.alive and (self._host is None or self._host.ready)

@@ -1,4 +1,4 @@
-"""The sidecar's gRPC API, as far as the chassis needs it: bulk read, transaction, bulk publish.
+"""The sidecar's gRPC API, as far as the chassis needs it.
 
 The SDK's generated stubs are used directly: its `DaprClient` cannot ask for first-write-wins in a
 transaction, sets no deadline on a call, and blocks the event loop until the sidecar is up.
@@ -84,6 +84,15 @@ class Sidecar:
         reply = await self._call(f"publish to {topic}", self._stub.BulkPublishEvent, request)
         for failed in reply.failedEntries:
             raise Unavailable(f"publish to {topic}: {failed.error}")
+
+    async def actor_types(self) -> frozenset[str]:
+        """What this sidecar hosts; workflows are actors of its own. Raises `Unavailable`."""
+        reply = await self._call("ask", self._stub.GetMetadata, api_v1.GetMetadataRequest())
+        return frozenset(each.type for each in reply.actor_runtime.active_actors)
+
+    async def shut_down(self) -> None:
+        """Ask it to end, so that what runs it starts it again. Raises `Unavailable`."""
+        await self._call("shut down", self._stub.Shutdown, api_v1.ShutdownRequest())
 
     async def _call(self, doing: str, method: Any, request: Any) -> Any:
         try:
