@@ -1,5 +1,6 @@
 """One fault in one style: orders flow, the fault is made, and what came of it is counted."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 from random import Random
@@ -17,6 +18,7 @@ from invariants import violations
 
 #: After the fault is over. Longer than the broker's longest redelivery, twice.
 END_SECONDS = 150
+LOOK_AGAIN_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ async def run(
         await load.all_ended(patience)
         recovery = time.monotonic() - max(over, load.last_accepted)
         wrong += await _unsettled(streams, patience)
+        wrong += await _violations(scene, client, before, patience)
         kept = await letters.count(parts.file.apps) - before
-        wrong += await _violations(scene, client, kept)
     finally:
         load.cancel()
         await streams.close()
@@ -94,11 +96,22 @@ async def _unsettled(streams: Streams, patience: float) -> list[str]:
     return []
 
 
-async def _violations(scene: Scene, client: Client, kept: int) -> list[str]:
+async def _violations(scene: Scene, client: Client, before: int, patience: float) -> list[str]:
+    """What still does not add up when the patience ends: an end may be stored and not yet sent."""
+    deadline = time.monotonic() + patience
+    while True:
+        wrong = await _violations_now(scene, client, before)
+        if not wrong or time.monotonic() > deadline:
+            return wrong
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+async def _violations_now(scene: Scene, client: Client, before: int) -> list[str]:
     load = scene.load
     wrong = list(scene.wrong)
     if not scene.injected:
         wrong.append("no fault was injected")
+    kept = await letters.count(scene.parts.file.apps) - before
     if kept != scene.poisons:
         wrong.append(f"{kept} dead letters, not {scene.poisons}")
     # I7: how an order ends follows from what was ordered, not from its style or from a fault.

@@ -9,9 +9,10 @@ from chassis.service import Service
 from chassis.settings import ServiceSettings
 from chassis.telemetry import traceparent
 from chassis.transaction import Transaction
-from chassis.workflows import Workflow, Workflows, call
+from chassis.workflows import Calls, Workflow, Workflows
 
 __all__ = [
+    "Calls",
     "CloudEvent",
     "Handlers",
     "IdempotencyKey",
@@ -24,7 +25,6 @@ __all__ = [
     "Workflow",
     "Workflows",
     "by_type",
-    "call",
     "derived_id",
     "envelope",
     "read",

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class NonRetryableError(Exception):
-    """The workflow engine knows this name: it ends the retries of an activity."""
-
-
 class WorkflowHost:
     """The engine's worker and client. `begin` and `raise_event` may be repeated without harm."""
 
@@ -112,7 +108,8 @@ class WorkflowHost:
             try:
                 result = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(job, loop))
             except Rejected as error:
-                raise NonRetryableError(str(error)) from error
+                # By this very name, whichever kind it is: `Calls` knows no other.
+                raise Rejected(str(error)) from error
             return result.model_dump(mode="json")
 
         return run

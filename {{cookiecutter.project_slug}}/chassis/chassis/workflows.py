@@ -1,20 +1,29 @@
-"""Workflows and activities as plain functions, and how a workflow calls an activity.
+"""Workflows and activities as plain functions, and how a workflow calls activities.
 
 Nothing here touches Dapr before a `WorkflowHost` starts: a test calls the functions as they are.
 """
 
 from collections.abc import Callable, Coroutine, Generator
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-from dapr.ext.workflow import DaprWorkflowContext, RetryPolicy
+from dapr.ext.workflow import DaprWorkflowContext, when_any
 from pydantic import BaseModel
+
+from chassis.errors import Rejected, Unavailable
 
 if TYPE_CHECKING:
     from chassis.service import Service
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel)
+
+#: Between two attempts: twice as long each time.
+FIRST_WAIT = timedelta(milliseconds=500)
+LONGEST_WAIT = timedelta(seconds=10)
+#: An attempt that has said nothing by then counts as failed. Longer than any handler may run.
+SILENCE = timedelta(minutes=1)
 
 #: Runs again from its start at each turn: no clock, no random number, no I/O.
 Workflow = Callable[[DaprWorkflowContext, In], Generator[Any, Any, Out]]
@@ -38,21 +47,51 @@ class Workflows:
         return function
 
 
-def call(
-    ctx: DaprWorkflowContext,
-    activity: Activity[In, Out],
-    argument: In,
-    retry_policy: RetryPolicy | None = None,
-) -> Generator[Any, Any, Out]:
-    """`reply = yield from call(ctx, activity, argument)`, typed on both sides.
+class Calls:
+    """How one run of a workflow calls activities: `reply = yield from calls(activity, …)`.
 
-    Raises `TaskFailedError` once the retry policy gives up.
+    No attempt is waited for without an end. daprd 1.18 sends an activity off before it stores that
+    it did: when the store is away just then, the result comes to a workflow that has not asked for
+    it yet, is dropped, and does not come again.
     """
-    result = yield ctx.call_activity(
-        name_of(activity), input=argument.model_dump(mode="json"), retry_policy=retry_policy
-    )
-    model: type[Out] = output_of(activity)
-    return model.model_validate(result)
+
+    def __init__(self, ctx: DaprWorkflowContext) -> None:
+        self._ctx = ctx
+        #: One timer for many attempts. As a rule it never fires: what it costs, it costs once.
+        self._silence: Any = None
+
+    def __call__(
+        self, activity: Activity[In, Out], argument: In, patience: timedelta
+    ) -> Generator[Any, Any, Out]:
+        """The activity's result, typed on both sides; what fails is tried again until then.
+
+        Raises `Rejected` when the activity did, and `Unavailable` once the patience is used up.
+        """
+        model: type[Out] = output_of(activity)
+        deadline = self._ctx.current_utc_datetime + patience
+        wait = FIRST_WAIT
+        while True:
+            attempt: Any = self._ctx.call_activity(
+                name_of(activity), input=argument.model_dump(mode="json")
+            )
+            yield when_any([attempt, self._no_answer()])
+            if attempt.is_complete and not attempt.is_failed:
+                return model.model_validate(attempt.get_result())
+            reason = f"no answer in {patience}"
+            if attempt.is_complete:
+                details = attempt.get_exception().details
+                if details.error_type == Rejected.__name__:
+                    raise Rejected(details.message)
+                reason = details.message
+            if self._ctx.current_utc_datetime + wait > deadline:
+                raise Unavailable(reason)
+            yield self._ctx.create_timer(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    def _no_answer(self) -> Any:
+        if self._silence is None or self._silence.is_complete:
+            self._silence = self._ctx.create_timer(SILENCE)
+        return self._silence
 
 
 def name_of(function: Callable[..., Any]) -> str:

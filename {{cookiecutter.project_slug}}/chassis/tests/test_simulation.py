@@ -68,7 +68,9 @@ def test_the_choices_of_a_run_make_that_run_again(simulation: Simulation) -> Non
 
 def test_every_fault_is_met_within_a_few_hundred_schedules(simulation: Simulation) -> None:
     told = "\n".join(line for seed in range(400) for line in simulation.seeded(seed).story)
-    assert [fault for fault in Fault if fault is not Fault.NONE and fault.upper() not in told] == []
+    # What happens to turns of workflows is met in test_simulation_workflows.py.
+    others = set(Fault) - {Fault.NONE, Fault.NOT_STORED}
+    assert [fault for fault in others if fault.upper() not in told] == []
 
 
 def test_faults_are_spread_over_the_whole_length_of_a_run(simulation: Simulation) -> None:

@@ -62,15 +62,29 @@ def test_retries_wait_longer_each_time_on_the_virtual_clock() -> None:
     play = Playing(parcels.deliver, Parcel(id="1", failures=3))
     play.replay()
     assert parcels.attempts == {"1": 4}
-    assert play.delivered.waited == pytest.approx(1 + 2 + 4 + 10 + 60, abs=0.1)
+    assert play.delivered.waited == pytest.approx(0.5 + 1 + 2 + 10 + 60, abs=0.1)
 
 
-def test_a_retry_policy_gives_up() -> None:
+def test_patience_ends() -> None:
     play = Playing(parcels.deliver, Parcel(id="1", failures=99))
     run = play.replay()
-    assert parcels.attempts == {"1": 5}
+    assert parcels.attempts == {"1": 22}
     assert play.end.status == "FAILED"
     assert run.violations
+
+
+def test_a_retry_policy_of_the_sdk_gives_up() -> None:
+    play = Playing(parcels.haul, Parcel(id="1", failures=99))
+    play.replay()
+    assert parcels.attempts == {"1": 5}
+    assert play.end.status == "FAILED"
+
+
+def test_a_retry_policy_alone_waits_for_ever_for_a_result_that_came_before_it_was_asked_for() -> (
+    None
+):
+    with pytest.raises(Broken, match="NOT STORED"):
+        Playing(parcels.haul, Parcel(id="1", failures=1)).simulation.explore(200)
 
 
 def test_a_timer_wins_when_nobody_signs() -> None:

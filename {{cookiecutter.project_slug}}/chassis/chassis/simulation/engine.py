@@ -40,6 +40,8 @@ class Instance:
     history: list[HistoryEvent] = field(default_factory=list)
     news: list[HistoryEvent] = field(default_factory=list)
     end: Action | None = None
+    #: Handed out already: daprd does not run one again that it has heard the end of.
+    sent: set[int] = field(default_factory=set)
     #: Open: asked for, and not answered yet.
     activities: set[int] = field(default_factory=set)
     timers: list[Timer] = field(default_factory=list)
@@ -103,9 +105,26 @@ class SimulatedEngine:
             again = process.worker.turn(instance.id, instance.history, news)
             if actions != again:
                 self._world.violations.append(not_deterministic(instance.name, actions, again))
+        if fault is Fault.NOT_STORED and instance.history:
+            self._send_off(instance, actions, news[1:])
+            return
         instance.history += news
         for action in actions:
             self._carry_out(instance, action)
+
+    def _send_off(
+        self, instance: Instance, actions: Sequence[Action], news: Sequence[HistoryEvent]
+    ) -> None:
+        """As daprd does: activities first. The results may come before the news comes again."""
+        for action in actions:
+            if action.kind == "scheduleTask":
+                self._send(instance, action)
+
+        def again(_: Fault) -> None:
+            for event in news:
+                self._tell(instance, event)
+
+        self._world.wait("engine", f"the news of {instance.id} again", (Fault.NONE,), again)
 
     def _carry_out(self, instance: Instance, action: Action) -> None:
         if action.kind == "completeWorkflow":
@@ -113,8 +132,7 @@ class SimulatedEngine:
             return
         instance.history.append(sdk.recorded(action))
         if action.kind == "scheduleTask":
-            instance.activities.add(action.id)
-            self._hand_out(instance, action)
+            self._send(instance, action)
         elif action.kind == "createChildWorkflow":
             self.begin(
                 instance.app_id,
@@ -125,6 +143,12 @@ class SimulatedEngine:
             )
         elif action.fire_at is not None:
             self._set_timer(instance, action, action.fire_at)
+
+    def _send(self, instance: Instance, action: Action) -> None:
+        if action.id not in instance.sent:
+            instance.sent.add(action.id)
+            instance.activities.add(action.id)
+            self._hand_out(instance, action)
 
     def _set_timer(self, instance: Instance, action: Action, fire_at: datetime) -> None:
         delay = (fire_at - self._world.clock.time).total_seconds()
@@ -141,6 +165,7 @@ class SimulatedEngine:
         if action.status == "CONTINUED_AS_NEW":
             news = [*action.carried_over, *instance.news]
             instance.history, instance.news, instance.content = [], [], action.content
+            instance.sent.clear()
             for event in (sdk.workflow_began(instance.name, instance.id, action.content), *news):
                 self._tell(instance, event)
             return

@@ -16,6 +16,8 @@ class Fault(StrEnum):
     CRASH_AFTER = "crash after"
     #: Another writer was faster.
     RACE_LOST = "race lost"
+    #: What a turn of a workflow asked for is sent off, and the turn itself is not stored.
+    NOT_STORED = "not stored"
     #: It arrives two to five times.
     TWICE, THRICE, FOUR_TIMES, FIVE_TIMES = "twice", "3 times", "4 times", "5 times"
     #: Nothing happens until the next timer is due.
@@ -36,4 +38,4 @@ REPLY = (Fault.NONE, Fault.LOST, Fault.CRASH_BEFORE)
 ENGINE = (Fault.NONE, Fault.LOST, Fault.REPLY_LOST, *CRASHES)
 ACTIVITY = (Fault.NONE, Fault.TWICE)
 REPORT = (Fault.NONE, Fault.LOST, *CRASHES)
-TURN = (Fault.NONE, Fault.CRASH_BEFORE)
+TURN = (Fault.NONE, Fault.CRASH_BEFORE, Fault.NOT_STORED)

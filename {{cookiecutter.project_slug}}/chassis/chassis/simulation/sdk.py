@@ -26,6 +26,9 @@ _QUIET = LoggerOptions(log_handler=logging.NullHandler())
 
 HistoryEvent = Any
 
+#: What a workflow may wait for, for a test that is its engine.
+CompletableTask = task.CompletableTask
+
 STATUS = "ORCHESTRATION_STATUS_"
 
 

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 from dapr.ext.workflow import DaprWorkflowContext, RetryPolicy, when_any
 from pydantic import BaseModel
 
-from chassis import Handlers, Service, ServiceSettings, Transaction, Unavailable, Workflows, call
+from chassis import Calls, Handlers, Service, ServiceSettings, Transaction, Unavailable, Workflows
 
+PATIENCE = timedelta(minutes=3)
 RETRY = RetryPolicy(
     first_retry_interval=timedelta(seconds=1), max_number_of_attempts=5, backoff_coefficient=2
 )
@@ -68,7 +69,7 @@ async def carry(parcel: Parcel, service: Service) -> Parcel:
 def deliver(ctx: DaprWorkflowContext, parcel: Parcel) -> Generator[Any, Any, Delivered]:
     """Carried with retries; then a pause; then whoever is first: the signature, or a neighbour."""
     began = ctx.current_utc_datetime
-    yield from call(ctx, carry, parcel, RETRY)
+    yield from Calls(ctx)(carry, parcel, PATIENCE)
     yield ctx.create_timer(timedelta(seconds=10))
     signature = ctx.wait_for_external_event("signed")
     patience = ctx.create_timer(timedelta(minutes=1))
@@ -76,6 +77,13 @@ def deliver(ctx: DaprWorkflowContext, parcel: Parcel) -> Generator[Any, Any, Del
     waited = (ctx.current_utc_datetime - began).total_seconds()
     by = "the customer" if first is signature else "a neighbour"
     return Delivered(id=parcel.id, by=by, waited=waited)
+
+
+@workflows.workflow
+def haul(ctx: DaprWorkflowContext, parcel: Parcel) -> Generator[Any, Any, Delivered]:
+    """Carried with the SDK's own retry policy."""
+    yield ctx.call_activity("carry", input=parcel.model_dump(mode="json"), retry_policy=RETRY)
+    return Delivered(id=parcel.id, by="the van")
 
 
 @workflows.workflow

@@ -1,12 +1,13 @@
 """Workflows, played turn by turn without an engine."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from dapr.ext.workflow import DaprWorkflowContext, TaskFailedError
 
+from chassis.simulation.sdk import CompletableTask
 from chassis.workflows import In, Out, Workflow
 
 T = TypeVar("T")
@@ -18,7 +19,6 @@ class ActivityCall:
 
     name: str
     input: Any
-    retry_policy: Any = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,20 @@ class EventWait:
 
     name: str
     timeout: timedelta | None = None
+
+
+class Attempt(CompletableTask[Any]):
+    """An activity on its way."""
+
+    def __init__(self, call: ActivityCall) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.call = call
+
+
+class Timer(CompletableTask[None]):
+    def __init__(self, seconds: timedelta) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +65,8 @@ def play(
 ) -> Played[Out]:
     """Run a workflow to its end. `answer` stands for the engine: it returns a result or raises.
 
-    Raising `TimeoutError` for an `EventWait` moves the clock on by its timeout.
+    Raising `TimeoutError` means silence: an event does not come in time, or an activity says
+    nothing. The clock moves on by as long as the workflow waited.
     """
     ctx = WorkflowContext(instance_id)
     turns = workflow(ctx, start)
@@ -63,19 +78,29 @@ def play(
             wanted = turns.throw(error) if error else turns.send(result)
         except StopIteration as end:
             return Played(end.value, asked)
-        asked.append(wanted)
         result, error = None, None
-        try:
-            result = answer(wanted)
-        except TimeoutError as late:
-            ctx.now += getattr(wanted, "timeout", None) or timedelta()
-            error = late
-        except TaskFailedError as failed:
-            error = failed
+        if isinstance(wanted, Timer):
+            ctx.elapse(wanted)
+        elif isinstance(wanted, EventWait):
+            asked.append(wanted)
+            try:
+                result = answer(wanted)
+            except TimeoutError as late:
+                ctx.now += wanted.timeout or timedelta()
+                error = late
+        else:
+            attempt, silence = wanted.get_tasks()
+            asked.append(attempt.call)
+            try:
+                attempt.complete(answer(attempt.call))
+            except TaskFailedError as failed:
+                attempt.cancel(failed)
+            except TimeoutError:
+                ctx.elapse(silence)
 
 
 def activity_failed(reason: str, error_type: str = "Unavailable") -> TaskFailedError:
-    """What the engine raises into a workflow once it has given up on an activity."""
+    """How the engine says that an activity has failed."""
     return TaskFailedError(reason, _Details(reason, error_type))  # type: ignore[arg-type]
 
 
@@ -103,7 +128,14 @@ class WorkflowContext(DaprWorkflowContext):
         return self.now.replace(tzinfo=None)
 
     def call_activity(self, activity: Any, **options: Any) -> Any:
-        return ActivityCall(activity, options.get("input"), options.get("retry_policy"))
+        return Attempt(ActivityCall(activity, options.get("input")))
+
+    def create_timer(self, fire_at: Any) -> Any:
+        return Timer(fire_at)
+
+    def elapse(self, timer: Timer) -> None:
+        self.now += timer.seconds
+        timer.complete(None)
 
     def wait_for_external_event(self, name: str, *, timeout: Any = None) -> Any:
         return EventWait(name, timeout)

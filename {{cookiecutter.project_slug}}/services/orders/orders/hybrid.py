@@ -5,12 +5,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from dapr.ext.workflow import DaprWorkflowContext, TaskFailedError
+from dapr.ext.workflow import DaprWorkflowContext
 
-from chassis import CloudEvent, Handlers, Service, Workflows, call
+from chassis import Calls, CloudEvent, Handlers, Rejected, Service, Unavailable, Workflows
 from contracts import OrderCancelled, OrderConfirmed
 from orders.domain import STEPS
-from orders.process import Fulfilment, NoAnswer, Question, fulfil, record_reply, retry
+from orders.process import Fulfilment, NoAnswer, Question, fulfil, record_reply
 from orders.settings import settings
 
 workflows = Workflows()
@@ -24,18 +24,21 @@ replies.on(*STEPS, topic=settings.replies_topic)(record_reply)
 def fulfil_order_hybrid(
     ctx: DaprWorkflowContext, start: Fulfilment
 ) -> Generator[Any, Any, OrderConfirmed | OrderCancelled]:
-    return (yield from fulfil(ctx, start, partial(ask, ctx)))
+    calls = Calls(ctx)
+    return (yield from fulfil(ctx, start, calls, partial(ask, ctx, calls)))
 
 
-def ask(ctx: DaprWorkflowContext, question: Question) -> Generator[Any, Any, CloudEvent]:
+def ask(
+    ctx: DaprWorkflowContext, calls: Calls, question: Question
+) -> Generator[Any, Any, CloudEvent]:
     for wait in waits(question.patience):
         # Idempotency: it is the same command each time, so a participant that has done it already
         # finds it in its inbox and sends the recorded reply again.
         try:
-            yield from call(ctx, send_command, question, retry(question.patience))
-        except TaskFailedError as error:
+            yield from calls(send_command, question, question.patience)
+        except (Rejected, Unavailable) as error:
             # The broker may have the command all the same, so the step is undone.
-            raise NoAnswer(question.topic, error.details.message) from error
+            raise NoAnswer(question.topic, str(error)) from error
         try:
             reply = yield ctx.wait_for_external_event(question.command.id, timeout=wait)
         except TimeoutError:

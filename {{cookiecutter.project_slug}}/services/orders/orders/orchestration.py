@@ -4,12 +4,12 @@ from collections.abc import Generator
 from functools import partial
 from typing import Any
 
-from dapr.ext.workflow import DaprWorkflowContext, TaskFailedError
+from dapr.ext.workflow import DaprWorkflowContext
 
-from chassis import CloudEvent, Rejected, Service, Unavailable, Workflows, call, step
+from chassis import Calls, CloudEvent, Rejected, Service, Unavailable, Workflows, step
 from contracts import OrderCancelled, OrderConfirmed
 from orders.domain import STEPS
-from orders.process import Fulfilment, NoAnswer, Question, StepFailed, fulfil, record_reply, retry
+from orders.process import Fulfilment, NoAnswer, Question, StepFailed, fulfil, record_reply
 
 workflows = Workflows()
 
@@ -18,17 +18,18 @@ workflows = Workflows()
 def fulfil_order(
     ctx: DaprWorkflowContext, start: Fulfilment
 ) -> Generator[Any, Any, OrderConfirmed | OrderCancelled]:
-    return (yield from fulfil(ctx, start, partial(ask, ctx)))
+    calls = Calls(ctx)
+    return (yield from fulfil(ctx, start, calls, partial(ask, calls)))
 
 
-def ask(ctx: DaprWorkflowContext, question: Question) -> Generator[Any, Any, CloudEvent]:
+def ask(calls: Calls, question: Question) -> Generator[Any, Any, CloudEvent]:
     try:
-        return (yield from call(ctx, ask_participant, question, retry(question.patience)))
-    except TaskFailedError as error:
+        return (yield from calls(ask_participant, question, question.patience))
+    except Rejected as refusal:
         # A participant that refuses the request itself has done nothing that could be undone.
-        refused = error.details.error_type == "NonRetryableError"
-        failed = StepFailed if refused else NoAnswer
-        raise failed(question.topic, error.details.message) from error
+        raise StepFailed(question.topic, str(refusal)) from refusal
+    except Unavailable as silence:
+        raise NoAnswer(question.topic, str(silence)) from silence
 
 
 @workflows.activity

@@ -7,17 +7,17 @@ from collections.abc import Callable, Generator
 from datetime import UTC, timedelta
 from typing import Any
 
-from dapr.ext.workflow import DaprWorkflowContext, RetryPolicy
+from dapr.ext.workflow import DaprWorkflowContext
 from pydantic import BaseModel
 
 from chassis import (
+    Calls,
     CloudEvent,
     Service,
     Transaction,
     Workflow,
     Workflows,
     by_type,
-    call,
     derived_id,
     envelope,
     read,
@@ -59,17 +59,6 @@ REPLIES = by_type(*STEPS)
 
 #: A day: what must be answered is asked for this long before a human has to look.
 UNTIL_ANSWERED = timedelta(days=1)
-
-
-def retry(patience: timedelta) -> RetryPolicy:
-    """Twice the wait after each attempt, up to 10 s, until the patience is used up."""
-    return RetryPolicy(
-        first_retry_interval=timedelta(milliseconds=500),
-        backoff_coefficient=2,
-        max_retry_interval=timedelta(seconds=10),
-        max_number_of_attempts=int(patience / timedelta(seconds=10)) + 5,
-        retry_timeout=patience,
-    )
 
 
 class Fulfilment(BaseModel):
@@ -117,7 +106,7 @@ Ask = Callable[[Question], Generator[Any, Any, CloudEvent]]
 
 
 def fulfil(
-    ctx: DaprWorkflowContext, start: Fulfilment, ask: Ask
+    ctx: DaprWorkflowContext, start: Fulfilment, calls: Calls, ask: Ask
 ) -> Generator[Any, Any, OrderConfirmed | OrderCancelled]:
     order_id, order = start.placed.order_id, start.placed.order
     undo: list[Command] = []
@@ -157,7 +146,7 @@ def fulfil(
             order_id=order_id, failed_step=failure.failed_step, reason=failure.reason
         )
     event = message(ctx, start, end, derived_id(ctx.instance_id, "end"))
-    yield from call(ctx, end_order, Ending(start=start, event=event), retry(UNTIL_ANSWERED))
+    yield from calls(end_order, Ending(start=start, event=event), UNTIL_ANSWERED)
     return end
 
 

@@ -212,7 +212,7 @@ def test_the_end_is_recorded_once_and_last(run: Run) -> None:
 def test_orchestration_does_not_undo_what_a_participant_refused_to_take() -> None:
     def refuse(asked: ActivityCall | EventWait) -> Any:
         if isinstance(asked, ActivityCall) and asked.name == "ask_participant":
-            raise activity_failed("HTTP 422", "NonRetryableError")
+            raise activity_failed("HTTP 422", "Rejected")
         return asked.input if isinstance(asked, ActivityCall) else None
 
     played = play(fulfil_order, start(Style.ORCHESTRATION), refuse)
