@@ -40,7 +40,7 @@ def _what(binary: str, executable: Path) -> list[str]:
         return ["-ldflags", stamp, "-o", str(executable), "github.com/dapr/cli"]
     stamp = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={pins.RUNTIME_VERSION}"
     package = f"github.com/dapr/dapr/cmd/{binary}"
-    return ["-tags", "stablecomponents", "-ldflags", stamp, "-o", str(executable), package]
+    return ["-tags", pins.COMPONENTS, "-ldflags", stamp, "-o", str(executable), package]
 
 
 def _done(lines: Sequence[str]) -> str:

@@ -1,0 +1,3 @@
+from chain import participant
+
+app = participant("order-placed", "stock-reserved")
