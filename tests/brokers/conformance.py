@@ -234,7 +234,7 @@ class BrokerConformance:
         wrong = replace(bench, environment=server.with_wrong_password)
         consumer = Probe(wrong, app_id)
         try:
-            with pytest.raises(GaveUp, match="(?i)pubsub.*(auth|password)") as gave_up:
+            with pytest.raises(GaveUp, match=r"(?i)pubsub.*(auth|password)") as gave_up:
                 consumer.start()
         finally:
             consumer.stop()

@@ -150,6 +150,7 @@ class Kafka(Server):
         self.with_wrong_password = {**self.environment, "KAFKA_SASL_PASSWORD": "wrong"}
 
     def start(self) -> None:
+        install("default-jre-headless", shutil.which("java") or "/usr/bin/java")
         jars = self._jars()
         properties = self.folder / "server.properties"
         if not properties.exists():
@@ -164,6 +165,7 @@ class Kafka(Server):
         """Maven's copy of them, in the cache; a half-made copy is made again."""
         libraries = CACHE / "kafka" / hashlib.sha256(self.POM.read_bytes()).hexdigest()[:12]
         if not (libraries / "complete").exists():
+            install("maven", shutil.which("mvn") or "/usr/bin/mvn")
             subprocess.run(
                 [
                     *("mvn", "-q", "-B", "-f", str(self.POM), "dependency:copy-dependencies"),
@@ -328,8 +330,9 @@ class PostgreSQL(Server):
         return found[-1].parent
 
 
-def install(package: str, proof: Path) -> None:
-    """Debian's package, unless its files are there. Raises RuntimeError with what to do."""
+def install(package: str, proof: str | Path) -> None:
+    """Debian's package, unless this file of it is there. Raises RuntimeError with what to do."""
+    proof = Path(proof)
     if proof.exists():
         return
     get = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]
