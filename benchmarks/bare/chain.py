@@ -1,13 +1,14 @@
-"""What the services of the bare chain share: a bulk in, one transaction, one bulk out. No more.
+"""What the services of the bare chain share: for each bulk a read, a transaction and a publish.
 
-As fast as the sidecar's API allows: nothing is validated, nothing is remembered, no failure is told
-from another, and no ETag is asked for.
+Nothing is validated, no message is remembered, no failure is told from another, and no ETag is
+asked for.
 """
 
 import json
 import os
 from base64 import b64decode
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -17,8 +18,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 Order = dict[str, Any]
-#: Key and value of what to store of an order.
-Record = Callable[[Order], tuple[str, Any]]
+#: The keys of the state that an order's step reads and writes.
+Keys = Callable[[Order], list[str]]
 
 BULK = {
     "enabled": os.environ.get("BULK_DELIVERY", "true") == "true",
@@ -45,10 +46,11 @@ async def store(values: dict[str, Any]) -> None:
     await sidecar().ExecuteStateTransaction(request)
 
 
-async def load(key: str) -> Any:
-    request = api_v1.GetStateRequest(store_name="statestore", key=key)
-    found = (await sidecar().GetState(request)).data
-    return json.loads(found) if found else None
+async def load(keys: list[str]) -> dict[str, Any]:
+    """What there is under these keys."""
+    request = api_v1.GetBulkStateRequest(store_name="statestore", keys=keys, parallelism=10)
+    items = (await sidecar().GetBulkState(request)).items
+    return {item.key: json.loads(item.data) for item in items if item.data}
 
 
 async def publish(topic: str, orders: list[Order]) -> None:
@@ -68,8 +70,8 @@ async def publish(topic: str, orders: list[Order]) -> None:
     assert not reply.failedEntries
 
 
-def service(steps: dict[str, tuple[Record, str | None]]) -> FastAPI:
-    """For each topic that it hears: what to store of an order, and where to send it on."""
+def service(steps: dict[str, tuple[Keys, str | None]]) -> FastAPI:
+    """For each topic that it hears: the state of its step, and where to send the order on."""
     app = FastAPI()
 
     @app.get("/healthz")
@@ -90,17 +92,12 @@ def service(steps: dict[str, tuple[Record, str | None]]) -> FastAPI:
             for topic in steps
         ]
 
-    for topic, (record, onward) in steps.items():
-        app.add_route(f"/events/{topic}", _step(record, onward), methods=["POST"])
+    for topic, (keys, onward) in steps.items():
+        app.add_route(f"/events/{topic}", _step(keys, onward), methods=["POST"])
     return app
 
 
-def participant(topic: str, publishes: str) -> FastAPI:
-    """A service that hears one topic, and publishes to the next one."""
-    return service({topic: (lambda order: (f"{topic}-{order['order_id']}", order), publishes)})
-
-
-def _step(record: Record, onward: str | None) -> Callable[[Request], Any]:
+def _step(keys: Keys, onward: str | None) -> Callable[[Request], Any]:
     async def deliver(request: Request) -> JSONResponse:
         delivery = json.loads(await request.body())
         if "entries" not in delivery:
@@ -113,7 +110,16 @@ def _step(record: Record, onward: str | None) -> Callable[[Request], Any]:
 
     async def bring_on(messages: list[str]) -> None:
         orders = [json.loads(b64decode(message)) for message in messages]
-        await store(dict(map(record, orders)))
+        state = await load([key for order in orders for key in keys(order)])
+        for order in orders:
+            for key in keys(order):
+                known = state.get(key, {"orders": 0})
+                state[key] = {
+                    "orders": known["orders"] + 1,
+                    "placed_at": order["placed_at"],
+                    "ended_at": datetime.now(UTC).isoformat(),
+                }
+        await store(state)
         if onward:
             await publish(onward, orders)
 

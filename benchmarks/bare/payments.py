@@ -1,3 +1,8 @@
-from chain import participant
+from chain import Order, service
 
-app = participant("stock-reserved", "payment-captured")
+
+def keys(order: Order) -> list[str]:
+    return [f"payment-{order['order_id']}", f"card-{order['card']}"]
+
+
+app = service({"stock-reserved": (keys, "payment-captured")})

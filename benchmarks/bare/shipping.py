@@ -1,3 +1,8 @@
-from chain import participant
+from chain import Order, service
 
-app = participant("payment-captured", "shipment-dispatched")
+
+def keys(order: Order) -> list[str]:
+    return [f"shipment-{order['order_id']}"]
+
+
+app = service({"payment-captured": (keys, "shipment-dispatched")})

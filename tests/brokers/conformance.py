@@ -9,11 +9,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.brokers.servers import PostgreSQL, Server
-from tests.brokers.sidecars import Bench, GaveUp, Probe, wait_for
+from tests.brokers.sidecars import SHORT, Bench, GaveUp, Probe, wait_for
 
 DELIVERY_SECONDS = 60
 BIG = 200_000
@@ -63,9 +64,14 @@ class BrokerConformance:
     def probe(self, bench: Bench, server: Server) -> Iterator[Callable[..., Probe]]:
         started: list[Probe] = []
 
-        def start(app_id: str, replica: str = "one", keys: str | None = None) -> Probe:
+        def start(
+            app_id: str,
+            replica: str = "one",
+            keys: str | None = None,
+            retry: Mapping[str, Any] | None = None,
+        ) -> Probe:
             server.make_topics(["note", f"{app_id}-dead-letters"])
-            started.append(Probe(bench, app_id, replica, keys).start())
+            started.append(Probe(replace(bench, retry=retry), app_id, replica, keys).start())
             return started[-1]
 
         yield start
@@ -125,7 +131,7 @@ class BrokerConformance:
     def test_what_fails_until_the_policy_gives_up_is_dead_lettered(
         self, probe: Callable[..., Probe], app_id: str
     ) -> None:
-        consumer = probe(app_id)
+        consumer = probe(app_id, retry=SHORT)
         consumer.publish(key=app_id, number=1, then="retry")
 
         wait_for(lambda: len(consumer.dead_letters()) == 1, "the dead letter", DELIVERY_SECONDS)
