@@ -1,8 +1,9 @@
 """python -m benchmarks.bare_chain [--rounds 3] [--orders 1000] [--brokers redis kafka ...]
 
-On each broker in turn: the generated choreography against benchmarks/bare, on the same profile,
-sidecars and topics, each round of each from empty. The ratio says what of a broker's speed is left
-to who validates and remembers.
+On each broker in turn: the generated choreography, the same without its guards (no inbox, no
+recorded outcomes, no ETags; it still parses what arrives, as it could not run otherwise), and
+benchmarks/bare, which has no domain either. All on the same profile, sidecars and topics, each
+round of each from empty.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.brokers import BROKERS
+from benchmarks.guards import unguarded
 from benchmarks.workspace import ROOT, Measured, alternating, measure, rendered, show, use
 from tests.brokers.servers import Server
 
@@ -42,8 +44,8 @@ def main() -> None:
 def _run_files(workspace: Path) -> dict[str, str]:
     """dapr.yaml for each peer: the same but for the app that uvicorn serves."""
     generated = (workspace / "dapr.yaml").read_text()
-    bare = generated.replace("uvicorn, ", "uvicorn, --app-dir, bare, ")
-    return {"generated": generated, "bare": bare.replace(".main:app", ":app")}
+    bare = generated.replace("uvicorn, ", "uvicorn, --app-dir, bare, ").replace(".main:app", ":app")
+    return {"generated": generated, "unguarded": unguarded(generated), "bare": bare}
 
 
 def _measure(workspace: Path, run_file: str, server: Server, orders: int) -> Measured:

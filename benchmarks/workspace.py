@@ -84,12 +84,14 @@ def alternating(
 
 
 def show(results: Mapping[str, Sequence[Measured]]) -> None:
-    """The peers, and the ratio of the first one to the second, round by round."""
-    first, second = results.values()
+    """The peers, and the ratio of the first one to each of the others, round by round."""
     for name, measured in results.items():
         print(f"{name:10} {_spread([each.orders_per_second for each in measured])} orders/s")
-    pairs = zip(first, second, strict=True)
-    print(f"ratio      {_spread([a.orders_per_second / b.orders_per_second for a, b in pairs])}")
+    (first, ours), *others = results.items()
+    for name, theirs in others:
+        pairs = zip(ours, theirs, strict=True)
+        ratio = _spread([a.orders_per_second / b.orders_per_second for a, b in pairs])
+        print(f"{first} / {name}: {ratio}", flush=True)
 
 
 def _one(measured: Measured) -> str:
