@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup runtime demo test test-brokers check bench bench-guards bench-hot-key compare-brokers clean
+.PHONY: help setup runtime demo test test-brokers check bench bench-guards bench-hot-key bench-brokers compare-brokers clean
 
 help:  ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -52,6 +52,9 @@ bench-guards: setup  ## what inbox, recorded outcomes and ETags cost, five round
 
 bench-hot-key: setup  ## all orders for one SKU against orders for fifty, five rounds
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks.hot_key
+
+bench-brokers: setup  ## on each broker, the choreography against a bare chain, three rounds
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks.bare_chain
 
 compare-brokers: setup  ## the three styles on each broker and store, on real servers
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks.brokers

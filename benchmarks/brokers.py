@@ -1,82 +1,74 @@
 """python -m benchmarks.brokers [--orders 200]: the three styles on each broker and each store.
 
-One run after the other on real servers of this machine; what `make demo` prints, and the memory
-that the broker takes at the end.
+One run after the other on real servers of this machine, each from empty: what `make demo` prints,
+and the memory that the broker takes at the end, as the table in docs/brokers.md.
 """
 
 import argparse
 import os
-import subprocess
+import re
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
-from cookiecutter.main import cookiecutter
+from benchmarks.workspace import clean, rendered, run, use
+from tests.brokers.servers import Kafka, Moto, Nats, PostgreSQL, RabbitMQ, Server, Valkey
 
-from tests.brokers.servers import Kafka, Moto, PostgreSQL, RabbitMQ, Server, Valkey
+#: The server of each broker's profile: from a folder for its data, and the workspace.
+BROKERS: dict[str, Callable[[Path, Path], Server]] = {
+    "redis": Valkey,
+    "kafka": lambda folder, _: Kafka(folder),
+    "rabbitmq": lambda folder, _: RabbitMQ(folder),
+    "snssqs": lambda folder, _: Moto(folder),
+    "jetstream": Nats,
+}
+STORES: dict[str, Callable[[], Server] | None] = {"sqlite": None, "postgresql": PostgreSQL}
 
-ROOT = Path(__file__).resolve().parent.parent
-PAIRS = [
-    ("redis", "sqlite"),
-    ("kafka", "sqlite"),
-    ("rabbitmq", "sqlite"),
-    ("snssqs", "sqlite"),
-    ("redis", "postgresql"),
-]
+HEADINGS = ["broker", "store", "style", "orders/s", "p50", "p99", "messages/order", "broker memory"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.brokers", description=__doc__)
     parser.add_argument("--orders", type=int, default=200)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        workspace = Path(cookiecutter(str(ROOT), no_input=True, output_dir=folder))
-        subprocess.run(["make", "setup"], cwd=workspace, check=True, capture_output=True)
-        for broker, store in PAIRS:
-            with running(broker, store, Path(folder), workspace) as servers:
-                print(f"\nbroker {broker}, store {store}", flush=True)
-                print(demo(workspace, broker, store, servers, arguments.orders))
-                print(f"memory of the broker: {servers[0].memory_mb:.0f} MB", flush=True)
+    print(f"{arguments.orders} orders at once in each style, {os.cpu_count()} cores\n")
+    _row(HEADINGS)
+    _row(["---", "---", "---", *["---:"] * 5])
+    with rendered() as workspace:
+        for broker in BROKERS:
+            for store in STORES:
+                for row in compared(workspace, broker, store, arguments.orders):
+                    _row(row)
 
 
-@contextmanager
-def running(broker: str, store: str, folder: Path, workspace: Path) -> Iterator[list[Server]]:
-    data = Path(tempfile.mkdtemp(dir=folder))
-    brokers: dict[str, Callable[[], Server]] = {
-        "redis": lambda: Valkey(data, workspace),
-        "kafka": lambda: Kafka(data),
-        "rabbitmq": lambda: RabbitMQ(data),
-        "snssqs": lambda: Moto(data),
-    }
-    made = [brokers[broker]()]
-    if store == "postgresql":
-        made.append(PostgreSQL())
-    try:
-        for server in made:
-            server.start()
-        yield made
-    finally:
-        for server in made:
-            server.stop()
+def compared(workspace: Path, broker: str, store: str, orders: int) -> list[list[str]]:
+    """A row for each style. Raises SystemExit with what does not add up."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        server = BROKERS[broker](Path(folder), workspace)
+        keeper = STORES[store]
+        servers = [server, keeper()] if keeper else [server]
+        environment: dict[str, str] = {}
+        for each in servers:
+            stack.callback(each.stop)
+            each.start()
+            environment |= each.environment
+        use(workspace, broker, store)
+        try:
+            printed = run(workspace, ["-m", "demo", "--orders", str(orders)], environment)
+        finally:
+            clean(workspace)
+        memory = f"{server.memory_mb:.0f} MB"
+    found = re.findall(r"^\W+(choreography|orchestration|hybrid)\b(.*)$", printed, re.MULTILINE)
+    rows = []
+    for style, cells in found:
+        p50, p99, rate, messages = re.split(r"\s*│\s*", cells.strip(" │"))[-4:]
+        rows.append([broker, store, style, rate, p50, p99, messages, memory])
+    return rows
 
 
-def demo(workspace: Path, broker: str, store: str, servers: list[Server], orders: int) -> str:
-    python = str(workspace / ".venv" / "bin" / "python")
-    environment = dict(os.environ)
-    for server in servers:
-        environment |= server.environment
-    subprocess.run(["rm", "-rf", "data", ".run", ".dapr"], cwd=workspace, check=True)
-    for command in (
-        [python, "-m", "devstack", "use", "--broker", broker, "--store", store],
-        [python, "-m", "demo", "--orders", str(orders)],
-    ):
-        done = subprocess.run(
-            command, cwd=workspace, env=environment, capture_output=True, text=True
-        )
-        if done.returncode:
-            raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout
+def _row(cells: list[str]) -> None:
+    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

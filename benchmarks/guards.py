@@ -21,12 +21,17 @@ def main() -> None:
     arguments = parser.parse_args()
     with rendered() as workspace:
         guarded = (workspace / "dapr.yaml").read_text()
-        run_files = {"guarded": guarded, "unguarded": guarded.replace(UVICORN, UNGUARDED)}
+        run_files = {"guarded": guarded, "unguarded": unguarded(guarded)}
         peers = {
             name: partial(_measure, workspace, run_file, arguments.orders)
             for name, run_file in run_files.items()
         }
         show(alternating(arguments.rounds, peers))
+
+
+def unguarded(run_file: str) -> str:
+    """dapr.yaml for the same services without their guards."""
+    return run_file.replace(UVICORN, UNGUARDED)
 
 
 def _measure(workspace: Path, run_file: str, orders: int) -> Measured:

@@ -1,6 +1,7 @@
 """A rendered workspace to measure: each measurement on a stack of its own, from empty."""
 
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -9,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).resolve().parent.parent
 LOAD = ROOT / "benchmarks" / "load.py"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -31,19 +34,40 @@ def rendered() -> Iterator[Path]:
         yield workspace
 
 
-def measure(workspace: Path, orders: int, skus: int = 1) -> Measured:
+def measure(
+    workspace: Path, orders: int, skus: int = 1, environment: Mapping[str, str] = NOTHING
+) -> Measured:
     """Choreography: all orders at once, each for one of so many SKUs."""
-    python = str(workspace / ".venv" / "bin" / "python")
+    load = [str(LOAD), str(orders), str(skus)]
     try:
-        _run([python, "-m", "devstack", "up"], workspace)
+        run(workspace, ["-m", "devstack", "up"], environment)
         # Not measured: the first orders load code and open connections.
-        _run([python, str(LOAD), "100", str(skus)], workspace)
-        output = _run([python, str(LOAD), str(orders), str(skus)], workspace)
-        return Measured(**json.loads(output))
+        run(workspace, [str(LOAD), "100", str(skus)])
+        return Measured(**json.loads(run(workspace, load)))
     finally:
-        _run([python, "-m", "devstack", "down"], workspace)
-        for left in ("data", ".run", ".dapr"):
-            shutil.rmtree(workspace / left, ignore_errors=True)
+        run(workspace, ["-m", "devstack", "down"])
+        clean(workspace)
+
+
+def use(workspace: Path, broker: str, store: str) -> None:
+    run(workspace, ["-m", "devstack", "use", "--broker", broker, "--store", store])
+
+
+def clean(workspace: Path) -> None:
+    """Forget what the stack, which is down, has stored and logged."""
+    for left in ("data", ".run", ".dapr"):
+        shutil.rmtree(workspace / left, ignore_errors=True)
+
+
+def run(workspace: Path, arguments: list[str], environment: Mapping[str, str] = NOTHING) -> str:
+    """What the workspace's Python prints. Raises SystemExit with its errors."""
+    command = [str(workspace / ".venv" / "bin" / "python"), *arguments]
+    done = subprocess.run(
+        command, cwd=workspace, env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def alternating(
@@ -60,12 +84,14 @@ def alternating(
 
 
 def show(results: Mapping[str, Sequence[Measured]]) -> None:
-    """The peers, and the ratio of the first one to the second, round by round."""
-    first, second = results.values()
+    """The peers, and the ratio of the first one to each of the others, round by round."""
     for name, measured in results.items():
         print(f"{name:10} {_spread([each.orders_per_second for each in measured])} orders/s")
-    pairs = zip(first, second, strict=True)
-    print(f"ratio      {_spread([a.orders_per_second / b.orders_per_second for a, b in pairs])}")
+    (first, ours), *others = results.items()
+    for name, theirs in others:
+        pairs = zip(ours, theirs, strict=True)
+        ratio = _spread([a.orders_per_second / b.orders_per_second for a, b in pairs])
+        print(f"{first} / {name}: {ratio}", flush=True)
 
 
 def _one(measured: Measured) -> str:
@@ -77,10 +103,3 @@ def _one(measured: Measured) -> str:
 
 def _spread(values: Sequence[float]) -> str:
     return f"median {statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
-
-
-def _run(command: list[str], cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
-    return done.stdout

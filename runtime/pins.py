@@ -17,6 +17,9 @@ RUNTIME_BINARIES = ("daprd", "placement", "scheduler", "sentry")
 CLI_BINARY = "dapr"
 BINARIES = (*RUNTIME_BINARIES, CLI_BINARY)
 
+#: Which components a build has in it: all, as the official archives do. Go's name of a build tag.
+COMPONENTS = "allcomponents"
+
 Version = tuple[int, int, int]
 
 _ARCHITECTURES = {
@@ -64,7 +67,7 @@ def target() -> tuple[str, str]:
 
 def key() -> str:
     """Names the one runtime that these pins give on this platform."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(COMPONENTS.encode())
     for module in (RUNTIME_MODULE, CLI_MODULE):
         for name in ("go.mod", "go.sum"):
             digest.update((module / name).read_bytes())

@@ -19,7 +19,7 @@ _ADVICE = (
 def build(programs: Path, progress: Progress, deadline: float) -> None:
     """Fill `programs` with five executables; `deadline` is a time.monotonic() value."""
     go = toolchain.find(progress, deadline)
-    progress.say(f"build: with {go}; the first time takes about ten minutes on two cores")
+    progress.say(f"build: with {go}; the first time takes about twelve minutes on two cores")
     for number, binary in enumerate(pins.BINARIES, start=1):
         label = f"build {number}/{len(pins.BINARIES)}: {binary}"
         run(
@@ -40,7 +40,7 @@ def _what(binary: str, executable: Path) -> list[str]:
         return ["-ldflags", stamp, "-o", str(executable), "github.com/dapr/cli"]
     stamp = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={pins.RUNTIME_VERSION}"
     package = f"github.com/dapr/dapr/cmd/{binary}"
-    return ["-tags", "stablecomponents", "-ldflags", stamp, "-o", str(executable), package]
+    return ["-tags", pins.COMPONENTS, "-ldflags", stamp, "-o", str(executable), package]
 
 
 def _done(lines: Sequence[str]) -> str:

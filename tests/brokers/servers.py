@@ -45,6 +45,16 @@ class Server(ABC):
     def stop(self) -> None:
         self._end(signal.SIGTERM)
 
+    def start_afresh(self) -> None:
+        """With nothing of what it had accepted."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        self.start()
+
+    def make_topics(self, names: Sequence[str]) -> None:  # noqa: B027
+        """For a broker that does not make a topic when someone names it first."""
+
     @property
     def memory_mb(self) -> float:
         """What its processes hold in memory now, as Linux counts it."""
@@ -96,6 +106,12 @@ class Server(ABC):
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         self._processes.clear()
+        # What a helper process still holds would look like the server that is started next.
+        deadline = time.monotonic() + START_SECONDS
+        while answers(self.port):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{type(self).__name__} was killed and still answers")
+            time.sleep(0.1)
 
 
 class Valkey(Server):
@@ -134,6 +150,7 @@ class Kafka(Server):
         self.with_wrong_password = {**self.environment, "KAFKA_SASL_PASSWORD": "wrong"}
 
     def start(self) -> None:
+        install("default-jre-headless", shutil.which("java") or "/usr/bin/java")
         jars = self._jars()
         properties = self.folder / "server.properties"
         if not properties.exists():
@@ -148,6 +165,7 @@ class Kafka(Server):
         """Maven's copy of them, in the cache; a half-made copy is made again."""
         libraries = CACHE / "kafka" / hashlib.sha256(self.POM.read_bytes()).hexdigest()[:12]
         if not (libraries / "complete").exists():
+            install("maven", shutil.which("mvn") or "/usr/bin/mvn")
             subprocess.run(
                 [
                     *("mvn", "-q", "-B", "-f", str(self.POM), "dependency:copy-dependencies"),
@@ -239,6 +257,30 @@ class Moto(Server):
         self._wait()
 
 
+class Nats(Server):
+    """The server in the wheel, with JetStream; it asks for a token, and has a stream a topic."""
+
+    def __init__(self, folder: Path, workspace: Path) -> None:
+        super().__init__(folder)
+        self.environment = {"NATS_URL": f"nats://127.0.0.1:{self.port}", "NATS_TOKEN": "right"}
+        self.with_wrong_password = {**self.environment, "NATS_TOKEN": "wrong"}
+        self._workspace = workspace
+
+    def start(self) -> None:
+        binary = str(Path(sys.executable).with_name("nats-server"))
+        listening = ["--addr", "127.0.0.1", "--port", str(self.port), "--auth", "right"]
+        self._run([binary, *listening, "--jetstream", "--store_dir", str(self.folder)])
+        self._wait()
+
+    def make_topics(self, names: Sequence[str]) -> None:
+        subprocess.run(
+            [str(self._workspace / ".venv/bin/python"), "-m", "devstack.streams", *names],
+            cwd=self._workspace,
+            env={**os.environ, **self.environment},
+            check=True,
+        )
+
+
 class PostgreSQL(Server):
     """From Debian; the server refuses to run as root, so it runs as its own user then."""
 
@@ -288,8 +330,9 @@ class PostgreSQL(Server):
         return found[-1].parent
 
 
-def install(package: str, proof: Path) -> None:
-    """Debian's package, unless its files are there. Raises RuntimeError with what to do."""
+def install(package: str, proof: str | Path) -> None:
+    """Debian's package, unless this file of it is there. Raises RuntimeError with what to do."""
+    proof = Path(proof)
     if proof.exists():
         return
     get = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]

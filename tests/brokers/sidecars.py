@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ import yaml
 from tests.brokers.servers import answers, free_port
 
 READY_SECONDS = 60
-#: Shorter than in production, so that a test sees the end of it.
-RETRY = {"policy": "constant", "duration": "200ms", "maxRetries": 10}
+#: A retry policy that a test sees the end of.
+SHORT = {"policy": "constant", "duration": "200ms", "maxRetries": 10}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Bench:
     folder: Path
     broker: str
     environment: Mapping[str, str]
-    retry: Mapping[str, Any] = field(default_factory=lambda: RETRY)
+    #: None: the workspace's own, which outlasts the restart of an app.
+    retry: Mapping[str, Any] | None = None
 
     @property
     def resources(self) -> Path:
@@ -53,8 +54,8 @@ class Bench:
                 (folder / Path(file).name).write_text(yaml.safe_dump(component))
             resiliency = yaml.safe_load((source / "resiliency.yaml").read_text())
             retries = resiliency["spec"]["policies"]["retries"]
-            for name in retries:
-                retries[name] = dict(self.retry)
+            for name in retries if self.retry else ():
+                retries[name] = self.retry
             (folder / "resiliency.yaml").write_text(yaml.safe_dump(resiliency))
             (self.folder / "data").mkdir()
         return folder

@@ -32,7 +32,7 @@ def test_the_machines_go_builds_the_runtime_from_the_pinned_modules(offline: Mac
         call = built[package]
         assert call.startswith(f"{pins.RUNTIME_MODULE} local 0 build ")
         assert "-mod=readonly" in call
-        assert "-tags stablecomponents" in call
+        assert f"-tags {pins.COMPONENTS}" in call
         assert f"buildinfo.version={pins.RUNTIME_VERSION}" in call
     assert built["github.com/dapr/cli"].startswith(f"{pins.CLI_MODULE} local 0 build ")
     assert f"main.version={pins.CLI_VERSION}" in built["github.com/dapr/cli"]

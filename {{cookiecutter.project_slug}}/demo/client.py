@@ -67,12 +67,15 @@ class Client:
         try:
             async with asyncio.timeout(deadline):
                 while len(orders) < len(order_ids):
-                    await asyncio.sleep(POLL_SECONDS)
+                    # A few at a time: to ask for all of them would be the larger part of the load.
                     waiting = [order_id for order_id in order_ids if order_id not in orders]
-                    for order in await each(waiting, self._order):
+                    asked = waiting[:CONCURRENCY]
+                    for order in await each(asked, self._order):
                         if order is not None and order["ended_at"] is not None:
                             orders[order["order_id"]] = order
                     ended(len(orders))
+                    if not orders.keys() >= set(asked):
+                        await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             missing = [order_id for order_id in order_ids if order_id not in orders]
             raise Timeout(

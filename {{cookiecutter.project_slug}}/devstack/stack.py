@@ -11,7 +11,7 @@ from functools import partial
 import psutil
 from rich.console import Console
 
-from devstack import ports, processes, profiles, runtime, sidecars, tokens
+from devstack import ports, processes, profiles, runtime, sidecars, streams, tokens
 from devstack.daprfile import ROOT, App, DaprFile
 from devstack.errors import StackError
 
@@ -51,6 +51,8 @@ def up() -> None:
             if profile.name == "redis":
                 _ensure("broker", REDIS_PORT, _valkey(), found)
             profile.require_server()
+            if profile == streams.PROFILE:
+                streams.make(streams.topics())
             environment |= profile.environment
         _ensure("placement", file.placement, _placement(found, file.placement), found)
         _ensure("scheduler", file.scheduler, _scheduler(found, file.scheduler), found)

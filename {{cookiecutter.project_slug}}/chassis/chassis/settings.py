@@ -20,6 +20,10 @@ class ServiceSettings(BaseSettings):
     pubsub: str = "pubsub"
     state_store: str = "statestore"
 
+    #: Ask the sidecar for many messages at once. A broker's profile says so where one by one is
+    #: faster: see components/pubsub/kafka/development.env.
+    bulk_delivery: bool = True
+
     # Longer than the longest redelivery of any broker: a week.
     inbox_ttl_seconds: int = Field(default=7 * 24 * 3600, ge=60)
     sidecar_timeout_seconds: float = Field(default=5.0, gt=0)

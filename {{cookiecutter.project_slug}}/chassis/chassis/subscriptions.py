@@ -1,4 +1,4 @@
-"""Messages in, over pub/sub: bulk delivery, and a verdict for each message.
+"""Messages in, over pub/sub, and a verdict for each message.
 
 What can never succeed is kept as a dead letter here, and is then done. The sidecar's own way, the
 verdict DROP, is not used. In a bulk, daprd 1.18 acknowledges the message even when it could not
@@ -16,11 +16,11 @@ from typing import Any
 from dapr.ext.fastapi import DaprApp
 from fastapi import FastAPI, Request
 
-from chassis import bulk
-from chassis.bulk import RETRY, SUCCESS, Bulk
+from chassis import deliveries
 from chassis.cloudevents import CloudEvent
 from chassis.deadletters import Attempts, DeadLetter, KeptLetters, letter_id
 from chassis.deadletters.letter import UNKNOWN_CAUSE, cause_of, read_event
+from chassis.deliveries import RETRY, SUCCESS
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers, Step
 from chassis.inbox import Destination
@@ -107,15 +107,14 @@ class Subscriptions(DaprApp):
 
     def _subscribe(self, topic: str, verdict: Callable[[bytes, str], Awaitable[str]]) -> None:
         async def deliver(request: Request) -> dict[str, Any]:
-            arrived = Bulk.read(await request.body())
-            received(topic, "pubsub", len(arrived.entries))
-            return arrived.answer(
-                await asyncio.gather(*(verdict(entry.raw, topic) for entry in arrived.entries))
-            )
+            arrived = deliveries.read(await request.body())
+            messages = arrived.messages
+            received(topic, "pubsub", len(messages))
+            return arrived.answer(await asyncio.gather(*(verdict(raw, topic) for raw in messages)))
 
         route = f"/events/{topic}"
         self._app.add_api_route(
-            route, deliver, methods=["POST"], tags=["Events"], max_body_size=bulk.MAX_BYTES
+            route, deliver, methods=["POST"], tags=["Events"], max_body_size=deliveries.MAX_BYTES
         )
         self._subscriptions.append(
             {
@@ -126,7 +125,7 @@ class Subscriptions(DaprApp):
                 # The dead-letter topic's own is itself: a letter that could not be kept for as
                 # long as the retry policy lasts is queued again, not lost.
                 "deadLetterTopic": self._settings.dead_letter_topic,
-                "bulkSubscribe": bulk.ASKED_FOR,
+                "bulkSubscribe": deliveries.BULKS | {"enabled": self._settings.bulk_delivery},
             }
         )
 

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -51,6 +52,31 @@ async def test_a_message_that_was_handled_is_acknowledged(
     service.subscribe(handlers)
     assert await verdicts(service, wire("1", amount=2), wire("2", amount=3)) == ["SUCCESS"] * 2
     assert store.get("ada", int) == 5
+
+
+async def test_messages_come_one_by_one_where_that_is_asked_for(
+    settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker
+) -> None:
+    one_by_one = settings.model_copy(update={"bulk_delivery": False})
+    service = Service(one_by_one, title="Bank", store=store, broker=broker)
+    service.subscribe(handlers)
+    async with running(service) as client:
+        for subscription in (await client.get("/dapr/subscribe")).json():
+            assert subscription["bulkSubscribe"]["enabled"] is False
+
+        async def verdict(raw: bytes) -> Any:
+            # As daprd 1.18 wraps the bytes of a raw subscription.
+            wrapped = {"id": "random", "topic": "deposit", "data_base64": b64encode(raw).decode()}
+            return (await client.post("/events/deposit", json=wrapped)).json()
+
+        good = json.dumps(wire(amount=2)).encode()
+        store.failures = [Unavailable()]
+        assert await verdict(good) == {"status": "RETRY"}
+        assert await verdict(good) == {"status": "SUCCESS"}
+        assert await verdict(b"no CloudEvent") == {"status": "SUCCESS"}
+        assert (await client.post("/events/deposit", json={"no": "delivery"})).is_error
+    assert store.get("ada", int) == 2
+    assert (await service.dead_letters.page(None)).count == 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from chassis.bulk import RETRY
+from chassis.deliveries import RETRY
 from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing
 from chassis.transaction import Transaction
 from orders.domain import Style

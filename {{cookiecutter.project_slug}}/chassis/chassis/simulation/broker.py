@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
-from chassis.bulk import SUCCESS
 from chassis.cloudevents import CloudEvent
+from chassis.deliveries import SUCCESS
 from chassis.errors import Unavailable
 from chassis.simulation import faults
 from chassis.simulation.faults import COPIES, Fault

@@ -1,4 +1,4 @@
-"""A bulk of messages as a sidecar delivers it, and the verdicts that it wants back."""
+"""Messages as a sidecar delivers them, in bulk or one by one, and the verdicts it wants back."""
 
 import binascii
 import json
@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from chassis.errors import Rejected
 
@@ -17,7 +17,7 @@ MAX_AWAIT_MS = 5
 MAX_BYTES = MAX_MESSAGES * 6 * 1024 * 1024
 
 #: The part of a subscription that asks for bulks.
-ASKED_FOR = {
+BULKS = {
     "enabled": True,
     "maxMessagesCount": MAX_MESSAGES,
     "maxAwaitDurationMs": MAX_AWAIT_MS,
@@ -43,13 +43,9 @@ class Entry(BaseModel):
 class Bulk(BaseModel):
     entries: tuple[Entry, ...]
 
-    @classmethod
-    def read(cls, body: bytes) -> "Bulk":
-        """Raises `Rejected`; no sidecar sends such a thing."""
-        try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            raise Rejected(f"not a bulk of messages: {error}") from error
+    @property
+    def messages(self) -> list[bytes]:
+        return [entry.raw for entry in self.entries]
 
     def answer(self, verdicts: Sequence[str]) -> dict[str, Any]:
         return {
@@ -58,3 +54,31 @@ class Bulk(BaseModel):
                 for entry, verdict in zip(self.entries, verdicts, strict=True)
             ]
         }
+
+
+class Single(BaseModel):
+    """The envelope that the sidecar makes for the bytes of one message."""
+
+    data_base64: str
+
+    @property
+    def messages(self) -> list[bytes]:
+        return [b64decode(self.data_base64)]
+
+    def answer(self, verdicts: Sequence[str]) -> dict[str, Any]:
+        (verdict,) = verdicts
+        return {"status": verdict}
+
+
+_DELIVERIES: TypeAdapter[Bulk | Single] = TypeAdapter(Bulk | Single)
+
+
+def read(body: bytes) -> Bulk | Single:
+    """Whichever it is: a sidecar that started under another setting delivers as it was asked then.
+
+    Raises `Rejected`; no sidecar sends such a thing.
+    """
+    try:
+        return _DELIVERIES.validate_json(body)
+    except ValidationError as error:
+        raise Rejected(f"not a delivery of messages: {error}") from error

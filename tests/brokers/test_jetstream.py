@@ -1,0 +1,12 @@
+from pathlib import Path
+
+from tests.brokers.conformance import BrokerConformance
+from tests.brokers.servers import Nats
+
+
+class TestJetStream(BrokerConformance):
+    broker = "jetstream"
+
+    @classmethod
+    def make_server(cls, folder: Path, workspace: Path) -> Nats:
+        return Nats(folder, workspace)
