@@ -1,4 +1,4 @@
-"""Docker Compose: the machine's own, or else built from its pinned Go module and kept in a cache."""
+"""Docker Compose: the machine's own, or else built from its pinned Go module, and cached."""
 
 import hashlib
 import os
@@ -15,6 +15,7 @@ from runtime.sources import toolchain
 MODULE = Path(__file__).parent / "plugin"
 PACKAGE = "github.com/docker/compose/v2"
 BUILD_SECONDS = 900.0
+PLUGINS = "{{range .ClientInfo.Plugins}}{{.Name}} {{.Path}}\n{{end}}"
 
 
 def find() -> Path:
@@ -35,23 +36,15 @@ def _installed() -> str:
     docker = shutil.which("docker")
     if docker is None:
         return ""
-    listed = [
-        docker,
-        "info",
-        "--format",
-        "{{range .ClientInfo.Plugins}}{{.Name}} {{.Path}}\n{{end}}",
-    ]
+    listed = [docker, "info", "--format", PLUGINS]
     said = subprocess.run(listed, capture_output=True, text=True, timeout=20).stdout
     plugins = dict(line.split(maxsplit=1) for line in said.splitlines() if " " in line)
     return plugins.get("compose", "")
 
 
 def _pinned() -> str:
-    (line,) = (
-        line
-        for line in (MODULE / "go.mod").read_text().splitlines()
-        if line.split()[:1] == [PACKAGE]
-    )
+    lines = (MODULE / "go.mod").read_text().splitlines()
+    (line,) = (line for line in lines if line.split()[:1] == [PACKAGE])
     return line.split()[1]
 
 

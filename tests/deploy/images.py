@@ -65,7 +65,15 @@ def _bootstrap(archive: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="debian-") as folder:
         for command in (
             ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, folder],
-            ["tar", "-C", folder, "--exclude=./var/cache/apt/archives/*.deb", "-cf", partial, "."],
+            [
+                "tar",
+                "-C",
+                folder,
+                "--exclude=./var/cache/apt/archives/*.deb",
+                "-cf",
+                str(partial),
+                ".",
+            ],
         ):
             done = subprocess.run(command, capture_output=True, text=True, timeout=900)
             if done.returncode:

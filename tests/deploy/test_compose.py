@@ -1,4 +1,4 @@
-"""Docker Compose, on a daemon of its own: the three styles, and what happens when parts of it die."""
+"""Docker Compose, on a daemon of its own: the three styles, and what happens when parts die."""
 
 import json
 from collections.abc import Iterator
@@ -93,10 +93,8 @@ def test_a_container_can_do_no_more_than_it_must(name: str, workspace: Workspace
 
 def test_components_are_mounted_and_cannot_be_written(workspace: Workspace) -> None:
     for name in SERVICES:
-        mounts = {
-            each["Destination"]: each
-            for each in part(workspace, f"{name}-dapr").inspect()["Mounts"]
-        }
+        listed = part(workspace, f"{name}-dapr").inspect()["Mounts"]
+        mounts = {each["Destination"]: each for each in listed}
         assert mounts["/components"]["Source"] == str(workspace.folder / "components")
         assert not mounts["/components"]["RW"]
 
@@ -127,7 +125,7 @@ def test_no_other_container_reaches_a_service_or_the_api_of_its_sidecar(
     stranger = part(workspace, "shipping")
     reach = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
     for host, port in (("payments", "8003"), ("payments-dapr", "3503"), ("broker", "6379")):
-        with pytest.raises(RuntimeError, match="gaierror|Name or service|name resolution"):
+        with pytest.raises(RuntimeError, match=r"gaierror|Name or service|name resolution"):
             stranger.run("python3", "-c", reach, host, port)
     stranger.run("python3", "-c", reach, "shipping-dapr", "3504")
 

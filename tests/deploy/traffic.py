@@ -1,8 +1,8 @@
 """Orders in all three styles at once, and whether they add up: python traffic.py COUNT SECONDS
 
-Runs in a workspace whose services are up somewhere: COUNT orders in each style, placed over so many
-seconds, each sent again until it is accepted. Prints "flowing" once a fifth of them is accepted, and
-then one line of JSON; whatever it names in "wrong" must not be.
+Runs in a workspace whose services are up: COUNT orders in each style, placed over so many seconds,
+each sent again until it is accepted. Prints "flowing" once a fifth of them is accepted, and then
+one line of JSON; whatever it names in "wrong" must not be.
 """
 
 import asyncio
