@@ -1,4 +1,4 @@
-"""Images for a machine that can pull none: a Debian with Python, Dapr's binaries, a Valkey."""
+"""Images for a machine that can pull none: a Debian with Python, Dapr's binaries, servers."""
 
 import os
 import ssl
@@ -24,11 +24,12 @@ IMAGES = {
     "PLACEMENT_IMAGE": "local/placement",
     "SCHEDULER_IMAGE": "local/scheduler",
     "VALKEY_IMAGE": "local/valkey",
+    "HAPROXY_IMAGE": "local/haproxy",
 }
 
 
-def make(docker: Docker, folder: Path) -> None:
-    """All of `IMAGES`. Raises RuntimeError."""
+def make(docker: Docker, folder: Path, *servers: str) -> None:
+    """The images of Dapr and of these servers, under the names in `IMAGES`. Raises RuntimeError."""
     docker.run("import", str(_debian()), "local/debian")
     context = folder / "context"
     context.mkdir()
@@ -36,7 +37,7 @@ def make(docker: Docker, folder: Path) -> None:
     trusted = ssl.get_default_verify_paths()
     certificates = Path(trusted.cafile or trusted.openssl_cafile)
     (context / "ca-certificates.crt").write_bytes(certificates.read_bytes())
-    for name in ("base", "valkey"):
+    for name in ("base", *servers):
         dockerfile = str(DOCKERFILES / f"{name}.Dockerfile")
         docker.run("build", "--quiet", "--tag", f"local/{name}", "--file", dockerfile, str(context))
     binaries = cache.programs(Path(os.environ["DAPR_RUNTIME_PATH"]))

@@ -20,7 +20,7 @@ def workspace(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Up, from nothing, and taken down again."""
     folder = tmp_path_factory.mktemp("docker")
     with docker(folder) as daemon:
-        images.make(daemon, folder)
+        images.make(daemon, folder, "valkey")
         running = Workspace(installed, daemon)
         try:
             running.make("compose-up")

@@ -58,7 +58,8 @@ def settings(profile: Profile, password: str) -> dict[str, str]:
 
 
 def _lines(values: dict[str, str]) -> str:
-    return "".join(f"{name}={value}\n" for name, value in values.items())
+    # Never empty: Swarm takes no empty secret.
+    return "# Made by devstack/deployment.py\n" + "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 def _write(file: Path, content: str) -> None:
