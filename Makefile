@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup runtime demo test test-brokers test-compose check bench bench-guards bench-hot-key compare-brokers clean
+.PHONY: help setup runtime demo test test-brokers test-compose test-swarm check bench bench-guards bench-hot-key compare-brokers clean
 
 help:  ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -40,6 +40,9 @@ test-brokers: setup  ## the conformance suite, on a real server of each broker
 
 test-compose: setup  ## the three styles under Docker Compose, on a Docker daemon of its own
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/deploy/test_compose.py
+
+test-swarm: setup  ## the same on Docker Swarm
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/deploy/test_swarm.py
 
 check: setup  ## lint, formatting, types
 	ruff check . && ruff format --check .

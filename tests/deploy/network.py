@@ -30,7 +30,7 @@ def namespace() -> Iterator[str]:
         for device in ("lo", inside):
             _ip("-n", name, "link", "set", device, "up")
         _ip("-n", name, "route", "add", "default", "via", f"{subnet}.1")
-        undo.callback(FORWARDING.write_text, FORWARDING.read_text())
+        # Left on: another run at the same time may need it, too.
         FORWARDING.write_text("1")
         source = ("-s", f"{subnet}.0/30")
         for rule in (
