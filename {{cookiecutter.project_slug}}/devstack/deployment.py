@@ -6,6 +6,7 @@ containers take as files.
 
 import os
 import secrets
+import subprocess
 import sys
 from pathlib import Path
 from string import Template
@@ -57,9 +58,24 @@ def settings(profile: Profile, password: str) -> dict[str, str]:
     return {name: os.environ.get(name, value) for name, value in known.items()}
 
 
+def docker(*arguments: str, file: DaprFile) -> str:
+    """What the command prints. Raises `StackError` with what it complains of."""
+    done = subprocess.run(
+        ["docker", *arguments],
+        env={**os.environ, **environment(file)},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise StackError(f"docker {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
 def _lines(values: dict[str, str]) -> str:
     # Never empty: Swarm takes no empty secret.
-    return "# Made by devstack/deployment.py\n" + "".join(f"{name}={value}\n" for name, value in values.items())
+    return "# Made by devstack/deployment.py\n" + "".join(
+        f"{name}={value}\n" for name, value in values.items()
+    )
 
 
 def _write(file: Path, content: str) -> None:
