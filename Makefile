@@ -8,7 +8,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup runtime demo test test-brokers check bench bench-guards bench-hot-key bench-brokers compare-brokers clean
+.PHONY: help setup runtime demo test test-brokers test-compose test-swarm check bench bench-guards \
+	bench-hot-key bench-brokers compare-brokers clean
 
 help:  ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -37,6 +38,12 @@ test: setup  ## all tests, those of a rendered workspace included
 
 test-brokers: setup  ## the conformance suite, on a real server of each broker
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/brokers
+
+test-compose: setup  ## the three styles under Docker Compose, on a Docker daemon of its own
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/deploy/test_compose.py
+
+test-swarm: setup  ## the same on Docker Swarm
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/deploy/test_swarm.py
 
 check: setup  ## lint, formatting, types
 	ruff check . && ruff format --check .

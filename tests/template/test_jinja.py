@@ -11,7 +11,7 @@ from tests.template.rendering import git
 
 JINJA = re.compile(r"\{\{|\{%|\{#")
 # In Makefiles and shell, `${#name}` is no Jinja of ours but would be read as some: none is there.
-HOLDS_JINJA = {".yaml", ".yml", ".toml", ".md"}
+HOLDS_JINJA = {".yaml", ".yml", ".toml", ".md", "Dockerfile"}
 
 
 def files(template: Path, *suffixes: str) -> list[Path]:
@@ -41,7 +41,7 @@ def test_no_python_file_holds_jinja(template: Path) -> None:
 
 def test_jinja_is_only_where_it_is_expected(template: Path) -> None:
     holders = {path for path in files(template) if JINJA.search(text_of(path))}
-    assert {path.suffix for path in holders} <= HOLDS_JINJA
+    assert {path.suffix or path.name for path in holders} <= HOLDS_JINJA
     assert [str(path) for path in holders if re.search(r"\{%|\{#", text_of(path))] == []
 
 

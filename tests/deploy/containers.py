@@ -1,0 +1,57 @@
+"""The containers of a workspace under Compose, one for each of its services."""
+
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from tests.deploy.daemon import Docker
+
+HEALTHY_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class Container:
+    service: str
+    docker: Docker
+
+    @property
+    def id(self) -> str:
+        label = f"label=com.docker.compose.service={self.service}"
+        (id,) = self.docker.run("ps", "--all", "--quiet", "--filter", label).split()
+        return id
+
+    def inspect(self) -> dict[str, Any]:
+        (found,) = json.loads(self.docker.run("inspect", self.id))
+        return dict(found)
+
+    @property
+    def started(self) -> str:
+        """When, as Docker tells it: another time after every start."""
+        return str(self.inspect()["State"]["StartedAt"])
+
+    def run(self, *command: str) -> str:
+        """What it prints inside. Raises RuntimeError where it fails."""
+        return self.docker.run("exec", self.id, *command)
+
+    def crash(self) -> None:
+        """SIGKILL from outside, as the kernel would: Docker starts it again, as its policy says."""
+        os.kill(self.inspect()["State"]["Pid"], signal.SIGKILL)
+
+    def wait_until_healthy_again(self, started: str) -> None:
+        """Since it was `started`. Fails after a while."""
+        deadline = time.monotonic() + HEALTHY_SECONDS
+        while True:
+            state = self.inspect()["State"]
+            if state["StartedAt"] != started and state.get("Health", {}).get("Status") == "healthy":
+                return
+            assert time.monotonic() < deadline, f"{self.service}: {json.dumps(state)[:2000]}"
+            time.sleep(0.5)
+
+
+def names(docker: Docker) -> list[str]:
+    """Of all services that have a container, in any state."""
+    label = '{{.Label "com.docker.compose.service"}}'
+    return sorted(docker.run("ps", "--all", "--format", label).split())

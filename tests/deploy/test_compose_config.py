@@ -1,0 +1,44 @@
+"""Docker Compose takes every file of deploy/compose without a complaint, on every profile."""
+
+import os
+import subprocess
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tests.deploy import compose_plugin
+
+BROKERS = ("redis", "kafka", "rabbitmq", "snssqs")
+STORES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="module")
+def compose() -> Path:
+    return compose_plugin.find()
+
+
+@pytest.mark.parametrize(("broker", "store"), [*product(BROKERS, STORES)])
+def test_config_is_clean(broker: str, store: str, compose: Path, installed: Path) -> None:
+    done = subprocess.run(
+        [str(compose), "--file", "deploy/compose/compose.yaml", "config", "--quiet"],
+        cwd=installed,
+        env={**os.environ, "BROKER": broker, "STORE": store},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_without_make_it_says_where_broker_and_store_come_from(
+    compose: Path, installed: Path
+) -> None:
+    done = subprocess.run(
+        [str(compose), "--file", "deploy/compose/compose.yaml", "config", "--quiet"],
+        cwd=installed,
+        env={name: value for name, value in os.environ.items() if name not in ("BROKER", "STORE")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "make compose-up takes it from dapr.yaml" in done.stderr

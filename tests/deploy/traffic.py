@@ -1,0 +1,82 @@
+"""Orders in all three styles at once, and whether they add up: python traffic.py COUNT SECONDS
+
+Runs in a workspace whose services are up: COUNT orders in each style, placed over so many seconds,
+each sent again until it is accepted. Prints "flowing" once a fifth of them is accepted, and then
+one line of JSON; whatever it names in "wrong" must not be.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import replace
+from random import Random
+
+from demo import books, checks
+from demo.client import Client
+from demo.mix import Shelf
+from devstack.daprfile import DaprFile
+from faults import letters
+from faults.load import GOODS, Load
+from faults.waiting import Overdue
+from invariants import violations
+
+STYLES = ("choreography", "orchestration", "hybrid")
+#: Longer than the broker's longest redelivery, twice.
+END_SECONDS = 150
+
+
+async def main(count: int, seconds: float) -> None:
+    apps = DaprFile().apps
+    client = Client(apps)
+    began = time.monotonic()
+    run = f"DEPLOY-{time.time_ns():X}"
+    loads = [
+        Load(client, f"{run}-{style[0].upper()}", style, count, Random(run)) for style in STYLES
+    ]
+    wrong: list[str] = []
+    try:
+        before = await letters.count(apps)
+        for load in loads:
+            await load.stock()
+        await asyncio.gather(*(flow(load, range(1, 3), seconds) for load in loads))
+        await asyncio.gather(*(load.accepted(max(1, count // 5)) for load in loads))
+        print("flowing", flush=True)
+        await asyncio.gather(*(flow(load, range(3, 11), seconds) for load in loads))
+        for load in loads:
+            await load.all_accepted()
+            await load.all_ended(END_SECONDS)
+            wrong += [f"{load.run}: {line}" for line in await does_not_add_up(client, load)]
+        if kept := await letters.count(apps) - before:
+            wrong.append(f"{kept} dead letters")
+    except Overdue as overdue:
+        wrong.append(str(overdue))
+    finally:
+        await client.close()
+    took = time.monotonic() - began
+    print(json.dumps({"orders": len(STYLES) * count, "seconds": round(took, 1), "wrong": wrong}))
+
+
+async def flow(load: Load, waves: range, seconds: float) -> None:
+    """These of the ten waves in which all orders are placed over so many seconds."""
+    for wave in waves:
+        load.begin(wave / 10)
+        await asyncio.sleep(seconds / 10)
+
+
+async def does_not_add_up(client: Client, load: Load) -> list[str]:
+    views = {plan.key: load.views[load.ids[plan.key]] for plan in load.plans}
+    wrong = [
+        line
+        for plan in load.plans
+        if load.ids[plan.key] in load.ended
+        for line in checks.ends_as_expected(plan, views[plan.key])
+    ]
+    shelf = Shelf(load.run)
+    goods = {**dict.fromkeys(shelf.plenty, GOODS), shelf.empty: 0}
+    known = replace(await books.read(client, load.run, load.plans, views), goods=goods)
+    return wrong + violations(known)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))

@@ -1,0 +1,20 @@
+"""Become a part of Dapr, with the secrets of /run/secrets: python3 start.py /daprd --app-id ...
+
+Dapr takes its tokens, and the components their passwords, from the environment alone. Each secret
+holds lines of NAME=value.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+SECRETS = Path("/run/secrets")
+
+for secret in sorted(SECRETS.glob("*")):
+    for number, line in enumerate(secret.read_text().splitlines(), 1):
+        name, is_assignment, value = line.partition("=")
+        if line.strip() and not line.startswith("#"):
+            if not is_assignment:
+                sys.exit(f"{secret}:{number} is not NAME=value")
+            os.environ.setdefault(name, value)
+os.execv(sys.argv[1], sys.argv[1:])
