@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,12 @@ class Overlay:
             source = variable.get("valueFrom", {}).get("secretKeyRef", {}).get("name")
             found[variable["name"]] = f"Secret {source}" if source else variable["value"]
         return found
+
+
+@cache
+def named(name: str) -> Overlay:
+    """Built once: it takes a second."""
+    return Overlay(OVERLAYS / name)
 
 
 def annotations(deployment: Resource) -> Mapping[str, str]:

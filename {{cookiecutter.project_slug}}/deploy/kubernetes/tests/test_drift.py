@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from devstack.daprfile import ROOT, RUN_FILE, DaprFile
-from overlay import NAMES, OVERLAYS, Overlay, annotations, container, documents
+from overlay import NAMES, Overlay, annotations, container, documents, named
 
 #: What a pod has that a laptop has not, by name: where to listen, the tokens, where spans go.
 ONLY_IN_A_CLUSTER = {
@@ -21,7 +21,8 @@ RUN = yaml.safe_load(RUN_FILE.read_text())
 
 @pytest.fixture(scope="module", params=NAMES)
 def overlay(request: pytest.FixtureRequest) -> Overlay:
-    return Overlay(OVERLAYS / request.param)
+    found: str = request.param
+    return named(found)
 
 
 def profiles(kind: str) -> list[Path]:
@@ -71,7 +72,7 @@ def test_each_service_has_its_own_image_account_and_budget(overlay: Overlay) -> 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_components_are_the_files_of_the_profiles(name: str) -> None:
-    overlay = Overlay(OVERLAYS / name)
+    overlay = named(name)
     # A laptop has the store of dapr.yaml; a database that somebody else runs is PostgreSQL.
     store = profiles("state") if name == "local" else [ROOT / "components/state/postgresql"]
     files = [file for folder in [*profiles("pubsub"), *store] for file in folder.glob("*.yaml")]
@@ -136,11 +137,11 @@ def test_all_is_in_the_one_namespace(overlay: Overlay) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_the_laptop_has_secrets_in_a_file(name: str) -> None:
-    assert bool(Overlay(OVERLAYS / name).of("Secret")) == (name == "local")
+    assert bool(named(name).of("Secret")) == (name == "local")
 
 
 def test_a_broker_on_the_laptop_gives_all_that_its_component_asks_for() -> None:
-    overlay = Overlay(OVERLAYS / "local")
+    overlay = named("local")
     given = {name: secret["data"].keys() for name, secret in overlay.of("Secret").items()}
     for component in overlay.of("Component").values():
         for entry in component["spec"]["metadata"]:
@@ -149,7 +150,7 @@ def test_a_broker_on_the_laptop_gives_all_that_its_component_asks_for() -> None:
 
 
 def test_sqlite_has_one_pod_of_a_service_and_no_autoscaler() -> None:
-    overlay = Overlay(OVERLAYS / "local")
+    overlay = named("local")
     sqlite = overlay.of("Component")["statestore"]["spec"]["type"] == "state.sqlite"
     assert bool(overlay.of("HorizontalPodAutoscaler")) != sqlite
     for deployment in overlay.services.values():
@@ -160,7 +161,7 @@ def test_sqlite_has_one_pod_of_a_service_and_no_autoscaler() -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "local"])
 def test_elsewhere_each_service_has_an_autoscaler_and_no_replicas_of_its_own(name: str) -> None:
-    overlay = Overlay(OVERLAYS / name)
+    overlay = named(name)
     assert set(overlay.of("HorizontalPodAutoscaler")) == set(overlay.services)
     for service, scaler in overlay.of("HorizontalPodAutoscaler").items():
         assert scaler["spec"]["scaleTargetRef"]["name"] == service

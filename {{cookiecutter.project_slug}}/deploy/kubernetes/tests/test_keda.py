@@ -10,26 +10,39 @@ from overlay import Overlay
 
 KEDA = ROOT / "deploy" / "kubernetes" / "keda"
 BROKERS = sorted(path.name for path in KEDA.iterdir())
+#: How a trigger names what waits: a stream or a queue for each topic, a group or a queue for all.
+WHERE = {
+    "redis": "stream",
+    "rabbitmq": "queueName",
+    "kafka": "consumerGroup",
+    "snssqs": "queueURL",
+}
 
 
-@pytest.fixture
-def option(tmp_path: Path, broker: str) -> Overlay:
+@pytest.fixture(scope="module", params=BROKERS)
+def broker(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def option(tmp_path_factory: pytest.TempPathFactory, broker: str) -> Overlay:
     """The base, this broker and its KEDA files: what an overlay that takes them has."""
+    place = tmp_path_factory.mktemp(broker).resolve()
     kubernetes = KEDA.parent
     components = [kubernetes / "brokers" / broker, KEDA / broker]
     # Kustomize takes relative paths only.
-    up = Path(*[".."] * len(tmp_path.resolve().parts[1:]))
+    up = Path(*[".."] * len(place.parts[1:]))
     content = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [str(up / (kubernetes / "base").relative_to("/"))],
         "components": [str(up / folder.relative_to("/")) for folder in components],
     }
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(content))
-    return Overlay(tmp_path)
+    (place / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    return Overlay(place)
 
 
-@pytest.mark.parametrize("broker", BROKERS)
 def test_keda_takes_the_place_of_the_autoscalers(option: Overlay) -> None:
     assert not option.of("HorizontalPodAutoscaler")
     assert set(option.of("ScaledObject")) == set(DaprFile().apps)
@@ -37,23 +50,18 @@ def test_keda_takes_the_place_of_the_autoscalers(option: Overlay) -> None:
         assert scaled["spec"]["scaleTargetRef"]["name"] == name
 
 
-@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
-def test_a_service_is_scaled_by_every_topic_that_it_hears(option: Overlay, broker: str) -> None:
+def test_a_service_is_scaled_by_all_that_waits_for_it(option: Overlay, broker: str) -> None:
     for service, topics in heard(option).items():
         waiting = {
-            trigger["metadata"].get("stream") or trigger["metadata"]["queueName"]
+            trigger["metadata"][WHERE[broker]]
             for trigger in option.of("ScaledObject")[service]["spec"]["triggers"]
         }
-        prefix = f"{service}-" if broker == "rabbitmq" else ""
-        assert waiting == {f"{prefix}{topic}" for topic in topics}
-
-
-@pytest.mark.parametrize("broker", ["kafka", "snssqs"])
-def test_a_service_is_scaled_by_its_group_or_its_queue(option: Overlay, broker: str) -> None:
-    for service, scaled in option.of("ScaledObject").items():
-        (trigger,) = scaled["spec"]["triggers"]
-        where = "consumerGroup" if broker == "kafka" else "queueURL"
-        assert trigger["metadata"][where] == service
+        if broker == "redis":
+            assert waiting == topics
+        elif broker == "rabbitmq":
+            assert waiting == {f"{service}-{topic}" for topic in topics}
+        else:
+            assert waiting == {service}
 
 
 def heard(overlay: Overlay) -> dict[str, set[str]]:
