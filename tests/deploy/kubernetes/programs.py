@@ -62,6 +62,7 @@ PROGRAMS = {
         MODULES / "helm", "github.com/yannh/kubeconform/cmd/kubeconform", _SMALL
     ),
     "coredns": Program(MODULES / "coredns", ".", _SMALL),
+    "pause": Program(MODULES / "pause", ".", _SMALL),
     # The parts of Dapr that only a cluster has; the others are the runtime's.
     **{
         name: Program(pins.RUNTIME_MODULE, f"{_DAPR}/cmd/{name}", ("-ldflags", _DAPR_STAMP))
