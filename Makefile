@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup runtime demo test test-brokers check bench bench-guards bench-hot-key compare-brokers clean
+.PHONY: help setup runtime demo test test-brokers test-kubernetes check bench bench-guards bench-hot-key compare-brokers clean
 
 help:  ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -37,6 +37,9 @@ test: setup  ## all tests, those of a rendered workspace included
 
 test-brokers: setup  ## the conformance suite, on a real server of each broker
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/brokers
+
+test-kubernetes: setup  ## the workspace on a real cluster of one node, Dapr's control plane included
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m tests.deploy.kubernetes.running $(ARGS)
 
 check: setup  ## lint, formatting, types
 	ruff check . && ruff format --check .

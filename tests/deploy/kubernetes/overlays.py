@@ -26,7 +26,7 @@ def all_of(workspace: Path, broker: str) -> dict[str, str]:
     found = {name: built(kubernetes / "overlays" / name) for name in OVERLAYS}
     found["keda"] = _with(kubernetes, "overlays/production", [f"keda/{broker}"])
     parts = [f"brokers/{broker}", f"servers/{broker}", "stores/postgresql", "servers/postgresql"]
-    found["postgresql"] = _with(kubernetes, "base", [*parts, "namespaced"])
+    found["postgresql"] = _with(kubernetes, "base", parts)
     return found
 
 

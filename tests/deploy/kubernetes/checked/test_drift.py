@@ -19,9 +19,12 @@ def workspace(installed: Path, tmp_path: Path) -> Path:
     return copy
 
 
-def checked(workspace: Path, installed: Path) -> subprocess.CompletedProcess[str]:
+def checked(workspace: Path, installed: Path, only: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [installed / ".venv/bin/python", "-m", "pytest", "-q", "-x", "deploy/kubernetes/tests"],
+        [
+            *(installed / ".venv/bin/python", "-m", "pytest", "-q", "-x"),
+            *("-k", only, "deploy/kubernetes/tests"),
+        ],
         cwd=workspace,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -49,6 +52,15 @@ def test_it_holds_after_make_use(installed: Path, workspace: Path, broker: str) 
     assert done.returncode == 0, done.stdout
 
 
+def test_it_holds_in_another_namespace(installed: Path, workspace: Path) -> None:
+    for overlay in (workspace / "deploy/kubernetes/overlays").glob("*/kustomization.yaml"):
+        line = 'namespace: "order-fulfilment"'
+        assert line in overlay.read_text()
+        overlay.write_text(overlay.read_text().replace(line, "namespace: shop"))
+    done = checked(workspace, installed)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize(
     ("file", "before", "after", "found_by"),
     [
@@ -68,6 +80,6 @@ def test_it_says_where_they_part(
     text = (workspace / file).read_text()
     assert before in text
     (workspace / file).write_text(text.replace(before, after))
-    done = checked(workspace, installed)
+    done = checked(workspace, installed, only=found_by)
     assert done.returncode == 1, done.stdout
     assert found_by in done.stdout.partition("short test summary")[2], done.stdout

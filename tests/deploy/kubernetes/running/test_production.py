@@ -28,7 +28,18 @@ OVERLAY = {
     "kind": "Kustomization",
     "namespace": NAMESPACE,
     "resources": ["../production"],
-    "components": ["../../servers/redis", "../../servers/postgresql", "../../namespaced"],
+    "components": ["../../servers/redis", "../../servers/postgresql"],
+    "replacements": [
+        {
+            "source": {"kind": "Namespace", "fieldPath": "metadata.name"},
+            "targets": [
+                {
+                    "select": {"kind": "Configuration"},
+                    "fieldPaths": ["spec.accessControl.policies.*.namespace"],
+                }
+            ],
+        }
+    ],
     "patches": [
         {
             "target": {"kind": "Deployment"},
