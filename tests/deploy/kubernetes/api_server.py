@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from tests.brokers.servers import install
 from tests.deploy.kubernetes.processes import Server
 from tests.deploy.kubernetes.programs import program
 
@@ -117,6 +118,7 @@ def write_kubeconfig(server: ApiServer, path: Path, user: Mapping[str, str]) -> 
 
 
 def _openssl(*arguments: str | Path) -> None:
+    install("openssl", Path("/usr/bin/openssl"))
     done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 0, f"openssl {arguments[0]}: {done.stderr}"
 
