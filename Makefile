@@ -8,8 +8,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup runtime demo test test-brokers test-compose test-swarm check bench bench-guards \
-	bench-hot-key bench-brokers compare-brokers clean
+.PHONY: help setup runtime demo test test-brokers test-kubernetes test-compose test-swarm check \
+	bench bench-guards bench-hot-key bench-brokers compare-brokers clean
 
 help:  ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -38,6 +38,9 @@ test: setup  ## all tests, those of a rendered workspace included
 
 test-brokers: setup  ## the conformance suite, on a real server of each broker
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/brokers
+
+test-kubernetes: setup  ## the workspace on a real cluster of one node, Dapr's control plane included
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m tests.deploy.kubernetes.running $(ARGS)
 
 test-compose: setup  ## the three styles under Docker Compose, on a Docker daemon of its own
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/deploy/test_compose.py

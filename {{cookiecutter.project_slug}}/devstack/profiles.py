@@ -10,6 +10,7 @@ from devstack.daprfile import ROOT, RUN_FILE, DaprFile
 from devstack.errors import StackError
 
 COMPONENTS = ROOT / "components"
+OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
 START = "# Start one: "
 
 
@@ -60,12 +61,23 @@ def in_use(file: DaprFile) -> list[Profile]:
 
 
 def use(kind: str, name: str) -> None:
-    """Change the one line of dapr.yaml that names this kind's profile, and nothing else.
+    """Change the lines of dapr.yaml and of the Kubernetes overlays that name this kind's profile.
 
     Raises `StackError` for a profile that is not there.
     """
     known = sorted(path.name for path in (COMPONENTS / kind).iterdir())
     if name not in known:
         raise StackError(f"there is no components/{kind}/{name}; there are {', '.join(known)}")
-    text = RUN_FILE.read_text()
-    RUN_FILE.write_text(re.sub(rf"components/{kind}/[\w-]+", f"components/{kind}/{name}", text))
+    _replace(RUN_FILE, rf"(components/{kind})/[\w-]+", name)
+    one = "|".join(known)
+    if kind == "pubsub":
+        for overlay in OVERLAYS.glob("*/kustomization.yaml"):
+            _replace(overlay, rf"(/(?:brokers|servers|keda))/(?:{one})\b", name)
+    else:
+        # The other overlays have a database that somebody else runs, in any case.
+        overlay = OVERLAYS / "local" / "kustomization.yaml"
+        _replace(overlay, rf"(/(?:stores|servers))/(?:{one})\b", name)
+
+
+def _replace(file: Path, pattern: str, name: str) -> None:
+    file.write_text(re.sub(pattern, rf"\1/{name}", file.read_text()))

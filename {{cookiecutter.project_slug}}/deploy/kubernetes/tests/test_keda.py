@@ -1,0 +1,76 @@
+"""With KEDA, every service is scaled by every topic that it hears, and by nothing else."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devstack.daprfile import ROOT, DaprFile
+from overlay import Overlay
+
+KEDA = ROOT / "deploy" / "kubernetes" / "keda"
+BROKERS = sorted(path.name for path in KEDA.iterdir())
+#: How a trigger names what waits: a stream or a queue for each topic, a group or a queue for all.
+WHERE = {
+    "redis": "stream",
+    "rabbitmq": "queueName",
+    "kafka": "consumerGroup",
+    "snssqs": "queueURL",
+}
+
+
+@pytest.fixture(scope="module", params=BROKERS)
+def broker(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def option(tmp_path_factory: pytest.TempPathFactory, broker: str) -> Overlay:
+    """The base, this broker and its KEDA files: what an overlay that takes them has."""
+    place = tmp_path_factory.mktemp(broker).resolve()
+    kubernetes = KEDA.parent
+    components = [kubernetes / "brokers" / broker, KEDA / broker]
+    # Kustomize takes relative paths only.
+    up = Path(*[".."] * len(place.parts[1:]))
+    content = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [str(up / (kubernetes / "base").relative_to("/"))],
+        "components": [str(up / folder.relative_to("/")) for folder in components],
+    }
+    (place / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    return Overlay(place)
+
+
+def test_keda_takes_the_place_of_the_autoscalers(option: Overlay) -> None:
+    assert not option.of("HorizontalPodAutoscaler")
+    assert set(option.of("ScaledObject")) == set(DaprFile().apps)
+    for name, scaled in option.of("ScaledObject").items():
+        assert scaled["spec"]["scaleTargetRef"]["name"] == name
+
+
+def test_a_service_is_scaled_by_all_that_waits_for_it(option: Overlay, broker: str) -> None:
+    for service, topics in heard(option).items():
+        waiting = {
+            trigger["metadata"][WHERE[broker]]
+            for trigger in option.of("ScaledObject")[service]["spec"]["triggers"]
+        }
+        if broker == "redis":
+            assert waiting == topics
+        elif broker == "rabbitmq":
+            assert waiting == {f"{service}-{topic}" for topic in topics}
+        else:
+            assert waiting == {service}
+
+
+def heard(overlay: Overlay) -> dict[str, set[str]]:
+    """By service, what `make scopes` wrote; dead letters are no work that waits."""
+    metadata = overlay.of("Component")["pubsub"]["spec"]["metadata"]
+    (scopes,) = [entry["value"] for entry in metadata if entry["name"] == "subscriptionScopes"]
+    found = {}
+    for entry in filter(str.strip, scopes.split(";")):
+        service, _, topics = entry.strip().partition("=")
+        each = {topic.strip() for topic in topics.split(",")}
+        found[service] = {topic for topic in each if not topic.endswith("-dead-letters")}
+    return found
