@@ -1,6 +1,7 @@
 """python -m deadletters list | show ID | replay ID | replay --all | discard ID --reason "..."
 
-An ID may be the start of one, as long as only one letter has it. Exits 1 if anything failed.
+An ID may be the start of one, as long as only one letter has it; a message that two services could
+not handle is a letter of each: add --service NAME. Exits 1 if anything failed.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import json
 import sys
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from deadletters.office import Failure, Letter, Office
 from devstack.daprfile import DaprFile
@@ -35,7 +36,9 @@ def show_all(office: Office, arguments: argparse.Namespace) -> int:
     if not letters:
         console.print("no dead letters")
         return 0
-    table = Table("service", "id", "topic", "event", "subject", "attempts", "arrived", "cause")
+    table = Table(
+        "service", Column("id", no_wrap=True), "topic", "subject", "attempts", "arrived", "cause"
+    )
     for letter in letters:
         table.add_row(letter.service, letter.id[:START], *_cells(letter))
     console.print(table)
@@ -74,7 +77,7 @@ def discard(office: Office, arguments: argparse.Namespace) -> int:
 
 
 def _cells(letter: Letter) -> tuple[str, ...]:
-    keys = ("topic", "type", "subject", "attempts", "arrived_at", "cause")
+    keys = ("topic", "subject", "attempts", "arrived_at", "cause")
     content = letter.content | {"arrived_at": letter.content["arrived_at"][:19]}
     # What a stranger wrote is shown escaped: it could move the cursor of a terminal.
     values = (content[key] for key in keys)
@@ -85,19 +88,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="deadletters", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--service", choices=list(DaprFile().apps), help="only of this service")
-    parser.set_defaults(run=show_all)
+    parser.set_defaults(run=show_all, service=None)
+    of_one = argparse.ArgumentParser(add_help=False)
+    of_one.add_argument("--service", choices=list(DaprFile().apps), help="only of this service")
     commands = parser.add_subparsers(metavar="COMMAND")
-    commands.add_parser("list", help="all letters (the default)").set_defaults(run=show_all)
-    one = commands.add_parser("show", help="one letter with its payload")
+    everything = commands.add_parser("list", parents=[of_one], help="all letters (the default)")
+    everything.set_defaults(run=show_all)
+    one = commands.add_parser("show", parents=[of_one], help="one letter with its payload")
     one.add_argument("id")
     one.set_defaults(run=show)
-    again = commands.add_parser("replay", help="handle one again, or all; it is gone if it works")
+    again = commands.add_parser(
+        "replay", parents=[of_one], help="handle one again, or all; it is gone if it works"
+    )
     which = again.add_mutually_exclusive_group(required=True)
     which.add_argument("id", nargs="?")
     which.add_argument("--all", action="store_true")
     again.set_defaults(run=replay)
-    away = commands.add_parser("discard", help="give one up; a record of it is kept")
+    away = commands.add_parser(
+        "discard", parents=[of_one], help="give one up; a record of it is kept"
+    )
     away.add_argument("id")
     away.add_argument("--reason", required=True)
     away.set_defaults(run=discard)

@@ -53,7 +53,9 @@ class Office:
             raise Failure(f"no dead letter has an id that starts with {start!r}: see the list")
         if len(found) > 1:
             where = ", ".join(f"{letter.service} {letter.id}" for letter in found)
-            raise Failure(f"{start!r} is not one letter, but {where}: give more of it or --service")
+            raise Failure(
+                f"{start!r} is not one letter, but {where}: give more of it, or add --service NAME"
+            )
         return found[0]
 
     def show(self, letter: Letter) -> Any:

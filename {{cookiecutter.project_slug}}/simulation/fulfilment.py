@@ -1,6 +1,7 @@
 """What happens in a run: goods come in, orders are placed, clients ask until they are answered."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from fastapi import Response
 
@@ -12,6 +13,7 @@ from inventory.api import Receipt, post_receipt
 from inventory.domain import Stock
 from orders.api import Accepted, PlaceOrder, post_order
 from orders.domain import Style
+from orders.settings import settings
 from simulation import plans
 from simulation.books import read
 from simulation.plans import Plan
@@ -23,7 +25,8 @@ def simulation(style: Style) -> Simulation:
     """I1 to I6, with orders that want the same things, and with poison among the messages."""
 
     def play(world: World) -> Check:
-        run = Run(world, style, plans.pick(world, contended=True))
+        patience = world.pick(plans.PATIENCE)
+        run = Run(world, style, plans.pick(world, contended=True), patience)
         run.begin()
         poison = world.pick((*[None] * 8, *plans.POISONS))
         if poison is not None:
@@ -40,10 +43,13 @@ def of(style: Style, scenario: Scenario) -> Simulation:
 class Run:
     """Orders of one style in one world."""
 
-    def __init__(self, world: World, style: Style, orders: Sequence[Plan]) -> None:
+    def __init__(
+        self, world: World, style: Style, orders: Sequence[Plan], patience: timedelta = plans.LONG
+    ) -> None:
         self._world = world
         self._style = style
         self._plans = orders
+        self._patience = patience
         self._accepted: set[str] = set()
         wanted = {sku for plan in orders for sku in plan.details.quantities}
         self._goods = {sku: quantity for sku, quantity in plans.GOODS.items() if sku in wanted}
@@ -72,6 +78,8 @@ class Run:
 
         async def place(process: Process) -> Accepted:
             request = PlaceOrder(**plan.details.model_dump(), style=self._style)
+            # All orders of a run have the same, and runs come one after the other.
+            settings.step_patience = self._patience
             return await post_order(request, process.service, plan.key, Response())
 
         self._world.request("orders", f"place {plan.key}", place, answered)

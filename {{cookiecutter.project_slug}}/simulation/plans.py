@@ -1,6 +1,7 @@
 """The orders of a run: what is bought, and why it may fail. Picked by the seed, for all styles."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from chassis import derived_id, topic_of
@@ -21,6 +22,11 @@ POISONED = {
     Style.ORCHESTRATION: topic_of(StockReserved),
     Style.HYBRID: topic_of(ReserveStock),
 }
+
+#: How long a workflow waits for a step. With the short one it often gives up on a step that is done
+#: all the same, or will be.
+LONG, SHORT = timedelta(minutes=2), timedelta(milliseconds=400)
+PATIENCE = (LONG, LONG, SHORT)
 
 UNIT_PRICE_CENTS = 100
 #: Two of these are more than a card may be charged.

@@ -1,7 +1,8 @@
 """python -m simulation.record [INSTANCE...]: keep histories that the workflows must go on to fit.
 
-Of the simulated system: one for each way through a workflow. With instances: of the running one,
-`make up`, for what is in flight there when a workflow changes. Each is a file of `histories/`.
+Of the simulated system: each way through a workflow that no history has taken yet. With instances:
+of the running one, `make up`, for what is in flight there when a workflow changes. Each is a file
+of `histories/`; none is changed or deleted. Exits 1 if the code does not fit those that are there.
 """
 
 import argparse
@@ -9,11 +10,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 from dapr.conf import settings
 from dapr.ext.workflow import DaprWorkflowClient
 
 from chassis.simulation import Recording
-from chassis.simulation.histories import dump, steps
+from chassis.simulation.histories import dump, load, steps
 from chassis.simulation.sdk import history
 from devstack import tokens
 from devstack.daprfile import DaprFile
@@ -23,12 +25,22 @@ from simulation.fulfilment import simulation
 HISTORIES = Path(__file__).parent / "histories"
 HOST = "orders"
 SEEDS = 60
+SIMULATED = "simulated-"
+
+ADVICE = (
+    "  Instances in flight would break. Put the new way behind ctx.is_patched(...), or give it a\n"
+    "  name of its own; once no such instance is left, delete the file and run `make histories`."
+)
 
 
-def simulated() -> Iterator[Recording]:
-    """The first of each way through a workflow."""
+class Failure(Exception):
+    """What a person reads: what failed, why, and what to do."""
+
+
+def simulated(known: set[tuple[str, ...]]) -> Iterator[Recording]:
+    """The first of each way through a workflow that is not known yet."""
     for style in (Style.ORCHESTRATION, Style.HYBRID):
-        fulfilment, known = simulation(style), set()
+        fulfilment = simulation(style)
         for seed in range(SEEDS):
             for recording in fulfilment.seeded(seed).recordings:
                 if (way := steps(recording)) not in known:
@@ -37,15 +49,46 @@ def simulated() -> Iterator[Recording]:
 
 
 def running(instance_ids: list[str]) -> Iterator[Recording]:
+    """Raises `Failure` if the orders service's sidecar has no such instance, or is away."""
     # The SDK read its environment when it was imported.
     vars(settings)[tokens.API_TOKEN] = tokens.read().get(tokens.API_TOKEN)
-    client = DaprWorkflowClient("127.0.0.1", str(DaprFile().apps[HOST].grpc_port))
+    port = DaprFile().apps[HOST].grpc_port
+    client = DaprWorkflowClient("127.0.0.1", str(port))
     for instance_id in instance_ids:
-        yield Recording(HOST, instance_id, tuple(history(client, instance_id)))
+        try:
+            events = history(client, instance_id)
+        except grpc.RpcError as error:
+            raise Failure(
+                f"no history of {instance_id} from the sidecar of {HOST} at port {port}: "
+                f"{error.details()}. Is it up (make up), and is that the id of an order whose "
+                "style is orchestration or hybrid?"
+            ) from error
+        yield Recording(HOST, instance_id, tuple(events))
+
+
+def kept() -> dict[str, Recording]:
+    """The histories that are there, by the name of their file."""
+    return {
+        file.stem: recording
+        for file in sorted(HISTORIES.glob("*.json"))
+        for recording in load(file.read_text())
+    }
+
+
+def misfits(histories: dict[str, Recording]) -> list[str]:
+    """What the code would now do in another way, and what to do about it."""
+    ours = simulation(Style.HYBRID)
+    return [
+        f"{name}: {line}\n{ADVICE}"
+        for name, recording in histories.items()
+        for line in ours.compare([recording])
+    ]
 
 
 def keep(name: str, recording: Recording) -> None:
-    (HISTORIES / f"{name}.json").write_text(dump([recording]) + "\n")
+    file = HISTORIES / f"{name}.json"
+    file.write_text(dump([recording]) + "\n")
+    print(f"kept {file.relative_to(HISTORIES.parent.parent)}")
 
 
 def main() -> int:
@@ -54,14 +97,22 @@ def main() -> int:
     )
     parser.add_argument("instances", nargs="*", metavar="INSTANCE", help="of the running system")
     instances = parser.parse_args().instances
-    if instances:
+    HISTORIES.mkdir(exist_ok=True)
+    try:
         for recording in running(instances):
             keep(f"running-{recording.instance_id}", recording)
-        return 0
-    for old in HISTORIES.glob("simulated-*.json"):
-        old.unlink()
-    for number, recording in enumerate(simulated(), 1):
-        keep(f"simulated-{number:02}", recording)
+    except Failure as error:
+        print(error, file=sys.stderr)
+        return 1
+    there = kept()
+    if wrong := misfits(there):
+        print("\n".join(wrong), file=sys.stderr)
+        return 1
+    if not instances:
+        last = max((int(name[-2:]) for name in there if name.startswith(SIMULATED)), default=0)
+        ways = set(map(steps, there.values()))
+        for number, recording in enumerate(simulated(ways), last + 1):
+            keep(f"{SIMULATED}{number:02}", recording)
     return 0
 
 

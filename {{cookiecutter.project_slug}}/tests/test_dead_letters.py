@@ -135,7 +135,7 @@ async def test_a_replay_that_is_interrupted_loses_nothing(
         await arrived(workspace, "inventory", order_id)
     await damage(workspace, run, REPAIRED)
 
-    replay = ("-m", "deadletters", "--service", "inventory", "replay", "--all")
+    replay = ("-m", "deadletters", "replay", "--all", "--service", "inventory")
     interrupted = await asyncio.create_subprocess_exec(
         sys.executable, *replay, cwd=ROOT, stdout=subprocess.PIPE
     )
@@ -148,7 +148,7 @@ async def test_a_replay_that_is_interrupted_loses_nothing(
         left = [x for x in office.letters("inventory") if x.content["subject"] in orders]
     assert 0 < len(left) < len(orders)
 
-    command("--service", "inventory", "replay", "--all")
+    command("replay", "--all", "--service", "inventory")
     states = [(await ended(client, order_id))["state"] for order_id in orders]
     assert states == ["confirmed"] * len(orders)
     assert await client.get("inventory", f"/stock/{run}") == {"received": 100, "reserved": 40}

@@ -14,6 +14,7 @@ from chassis.deliveries import RETRY
 from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing
 from chassis.transaction import Transaction
 from orders.domain import Style
+from orders.process import StepFailed
 from simulation.agreement import Agreement
 from simulation.fulfilment import simulation
 
@@ -111,6 +112,15 @@ def test_without_the_order_of_compensation_the_styles_do_not_agree(
         "ShipmentFailed, undoing StockReleased then PaymentRefunded in orchestration",
     ):
         Agreement().explore(WITHIN)
+
+
+@pytest.mark.parametrize("style", [Style.ORCHESTRATION, Style.HYBRID])
+def test_without_undoing_what_nobody_answered_goods_and_money_are_kept(
+    monkeypatch: pytest.MonkeyPatch, style: Style
+) -> None:
+    # As if a participant that says nothing had done nothing.
+    monkeypatch.setattr(f"orders.{style}.NoAnswer", StepFailed)
+    assert breaks(style, r"I[13]: ")
 
 
 @pytest.mark.parametrize("style", Style)

@@ -13,7 +13,7 @@ from simulation import fulfilment
 from simulation.agreement import Agreement
 from simulation.fulfilment import SERVICES
 
-#: Of the first schedule. In CI always the same ones, so that a red build stays red.
+#: Of the first schedule. Set it in CI, so that a red build stays red.
 SEED = int(os.environ.get("SEED", "0"))
 
 

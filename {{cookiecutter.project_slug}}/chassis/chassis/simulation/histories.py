@@ -44,8 +44,9 @@ def differences(recording: Recording, worker: Worker) -> list[str]:
         for recorded, asked in zip_longest(turn.asked, map(_comparable, now)):
             if recorded != asked:
                 return [
-                    f"workflow {recording.instance_id}, turn {number + 1}: its history has: "
-                    f"{recorded or 'nothing more'}; the code now asks to: {asked or 'do no more'}"
+                    f"workflow {recording.instance_id}, turn {number + 1}:\n"
+                    f"  its history has:     {recorded or 'nothing more'}\n"
+                    f"  the code now asks to {asked or 'do no more'}"
                 ]
     return []
 
