@@ -24,6 +24,7 @@ IMAGES = {
     "PLACEMENT_IMAGE": "local/placement",
     "SCHEDULER_IMAGE": "local/scheduler",
     "VALKEY_IMAGE": "local/valkey",
+    "POSTGRES_IMAGE": "local/postgresql",
     "HAPROXY_IMAGE": "local/haproxy",
 }
 

@@ -20,7 +20,7 @@ def workspace(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Up, from nothing, and taken down again."""
     folder = tmp_path_factory.mktemp("docker")
     with docker(folder) as daemon:
-        images.make(daemon, folder, "valkey")
+        images.make(daemon, folder, "valkey", "postgresql")
         running = Workspace(installed, daemon)
         try:
             running.make("compose-up")
@@ -151,6 +151,22 @@ def test_a_change_of_one_service_builds_its_last_layer_again_and_nothing_else(
 def test_services_with_the_same_dependencies_share_their_layer(workspace: Workspace) -> None:
     layers = [_layers(workspace, name) for name in SERVICES]
     assert len({tuple(each[:-1]) for each in layers}) == 1
+
+
+def test_with_a_server_for_the_state_that_is_killed_too(workspace: Workspace) -> None:
+    workspace.make("compose-down")
+    workspace.make("use", "STORE=postgresql")
+    try:
+        workspace.make("compose-up")
+        assert "store" in names(workspace.docker)
+        store = part(workspace, "store")
+        started = store.started
+        with workspace.traffic(count=20, seconds=6):
+            store.crash()
+            store.wait_until_healthy_again(started)
+    finally:
+        workspace.make("compose-down")
+        workspace.make("use", "STORE=sqlite")
 
 
 def _layers(workspace: Workspace, image: str) -> list[str]:

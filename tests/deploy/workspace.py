@@ -65,4 +65,4 @@ class Workspace:
         assert process.returncode == 0, error
         result: dict[str, Any] = json.loads(output)
         print(f"{result['orders']} orders in {result['seconds']} s")
-        assert result["wrong"] == []
+        assert not result["wrong"], "\n".join(result["wrong"])
