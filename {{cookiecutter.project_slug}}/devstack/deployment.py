@@ -24,8 +24,10 @@ SERVER = {"pubsub": "broker", "state": "store"}
 
 
 def environment(file: DaprFile) -> dict[str, str]:
-    """BROKER and STORE."""
-    return {SERVER[profile.kind].upper(): profile.name for profile in profiles.in_use(file)}
+    """BROKER and STORE, and what the profiles say to the services."""
+    used = profiles.in_use(file)
+    names = {SERVER[profile.kind].upper(): profile.name for profile in used}
+    return names | dict(item for profile in used for item in profile.of_the_services.items())
 
 
 def make_secrets(file: DaprFile, folder: Path = SECRETS) -> None:

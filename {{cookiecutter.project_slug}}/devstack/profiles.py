@@ -12,6 +12,7 @@ from devstack.errors import StackError
 COMPONENTS = ROOT / "components"
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
 START = "# Start one: "
+OF_THE_SERVICES = {"BULK_DELIVERY"}
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,15 @@ class Profile:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its components read from the environment; where unset, as for development."""
+        """What is read from the environment with it; where unset, as for development."""
         settings = (line for line in self._development if "=" in line and not line.startswith("#"))
         defaults = dict(line.split("=", 1) for line in settings)
         return {name: os.environ.get(name, default) for name, default in defaults.items()}
+
+    @property
+    def of_the_services(self) -> dict[str, str]:
+        """The part of it that services read: they may not know which broker is in use."""
+        return {name: value for name, value in self.environment.items() if name in OF_THE_SERVICES}
 
     @property
     def address(self) -> tuple[str, int] | None:

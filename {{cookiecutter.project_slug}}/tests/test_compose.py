@@ -21,6 +21,7 @@ PROFILES = [
 
 #: What a service needs in a container, and `dapr run` sets of itself or not at all.
 OF_THE_CONTAINER = {
+    "BULK_DELIVERY",
     "UVICORN_PORT",
     "UVICORN_ENV_FILE",
     "DAPR_RUNTIME_HOST",
@@ -114,7 +115,9 @@ def test_sidecars_find_placement_scheduler_and_each_other() -> None:
 def test_every_profile_has_a_server_and_what_its_components_read(profile: Profile) -> None:
     server = read(f"servers/{profile.name}.yaml")["services"]
     assert server.keys() == {deployment.SERVER[profile.kind]}
-    assert deployment.settings(profile, "secret").keys() == profile.environment.keys()
+    assert deployment.settings(profile, "secret").keys() == (
+        profile.environment.keys() - profile.of_the_services.keys()
+    )
 
 
 def test_secrets_are_made_once_and_only_their_owner_may_look_for_them(tmp_path: Path) -> None:

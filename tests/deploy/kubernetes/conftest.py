@@ -8,7 +8,7 @@ from tests.deploy.kubernetes.overlays import all_of
 from tests.deploy.kubernetes.programs import program
 from tests.template.rendering import commit, cookiecutter, snapshot
 
-BROKERS = ("redis", "kafka", "rabbitmq", "snssqs")
+BROKERS = ("redis", "kafka", "rabbitmq", "snssqs", "jetstream")
 
 
 @pytest.fixture(scope="session", autouse=True)

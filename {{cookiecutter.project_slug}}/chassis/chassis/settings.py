@@ -20,8 +20,8 @@ class ServiceSettings(BaseSettings):
     pubsub: str = "pubsub"
     state_store: str = "statestore"
 
-    #: Ask the sidecar for many messages at once. A broker's profile says so where one by one is
-    #: faster: see components/pubsub/kafka/development.env.
+    #: Ask the sidecar for many messages at once. A broker's profile says where not: see
+    #: components/pubsub/kafka/development.env.
     bulk_delivery: bool = True
 
     # Longer than the longest redelivery of any broker: a week.

@@ -38,7 +38,7 @@ def test_it_holds_as_generated(installed: Path, workspace: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("broker", ["kafka", "rabbitmq", "snssqs"])
+@pytest.mark.parametrize("broker", ["kafka", "rabbitmq", "snssqs", "jetstream"])
 def test_it_holds_after_make_use(installed: Path, workspace: Path, broker: str) -> None:
     subprocess.run(
         [

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from devstack.daprfile import ROOT, RUN_FILE, DaprFile
+from devstack.profiles import Profile, in_use
 from overlay import NAMES, Overlay, annotations, container, documents, named
 
 #: What a pod has that a laptop has not, by name: where to listen, the tokens, where spans go.
@@ -29,6 +30,11 @@ def profiles(kind: str) -> list[Path]:
     return [ROOT / path for path in DaprFile().resources if f"/{kind}/" in path]
 
 
+def broker() -> Profile:
+    (used,) = (profile for profile in in_use(DaprFile()) if profile.kind == "pubsub")
+    return used
+
+
 def test_the_services_are_those_of_dapr_yaml(overlay: Overlay) -> None:
     assert set(overlay.services) == set(DaprFile().apps)
     for name, deployment in overlay.services.items():
@@ -47,8 +53,10 @@ def test_the_ports_are_those_of_dapr_yaml(overlay: Overlay) -> None:
 
 
 def test_the_environment_is_that_of_dapr_yaml(overlay: Overlay) -> None:
+    of_the_broker = broker().of_the_services
     for app in RUN["apps"]:
         wanted = RUN["common"].get("env", {}) | app.get("env", {}) | ONLY_IN_A_CLUSTER
+        wanted |= of_the_broker
         found = overlay.environment(overlay.services[app["appID"]])
         del found["UVICORN_PORT"]
         found.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
