@@ -24,7 +24,9 @@ def all_of(workspace: Path, broker: str) -> dict[str, str]:
     """Every overlay, by name: with KEDA, and a laptop with PostgreSQL, too."""
     kubernetes = workspace / "deploy" / "kubernetes"
     found = {name: built(kubernetes / "overlays" / name) for name in OVERLAYS}
-    found["keda"] = _with(kubernetes, "overlays/production", [f"keda/{broker}"])
+    # Not for JetStream: its server is somebody else's, and so is what could tell what waits.
+    if (kubernetes / "keda" / broker).is_dir():
+        found["keda"] = _with(kubernetes, "overlays/production", [f"keda/{broker}"])
     parts = [f"brokers/{broker}", f"servers/{broker}", "stores/postgresql", "servers/postgresql"]
     found["postgresql"] = _with(kubernetes, "base", parts)
     return found
