@@ -17,11 +17,9 @@ NAMESPACE = "order-fulfilment"
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """One that knows the custom resources, and has the namespace of the workspace."""
     with api_server(tmp_path_factory.mktemp("api-server")) as running:
-        files = [f"--filename={file}" for file in schemas.crd_files()]
-        done = running.kubectl("apply", "--server-side", *files)
-        assert done.returncode == 0, done.stderr
+        assert not running.apply(yaml.safe_dump_all(schemas.custom_resources()))
         done = running.kubectl(
-            "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"
+            *("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s"), seconds=150
         )
         assert done.returncode == 0, done.stderr
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
