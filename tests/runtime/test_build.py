@@ -104,8 +104,8 @@ def _child(machine: Machine) -> int:
 
 
 def _lives(process: int) -> bool:
-    """Whether it still runs a second later; an ended one may wait for init to notice."""
-    end = time.monotonic() + 1
+    """Whether it still runs ten seconds later; an ended one may wait for init to notice."""
+    end = time.monotonic() + 10
     while time.monotonic() < end:
         try:
             os.kill(process, 0)
