@@ -8,7 +8,10 @@ from simulation.fulfilment import Run, of
 
 
 class Agreement:
-    """Orders do not contend here: who is served first is a question of luck, not of style."""
+    """Who is served first, and who loses patience, are questions of luck, not of style.
+
+    So orders do not contend here, and no workflow gives up on a step.
+    """
 
     def __init__(self) -> None:
         self._books: dict[str, Books] = {}
@@ -24,7 +27,7 @@ class Agreement:
 
     def _simulation(self, style: Style) -> Simulation:
         def play(world: World) -> Check:
-            run = Run(world, style, plans.pick(world, contended=False))
+            run = Run(world, style, plans.pick(world, contended=False), plans.ENDLESS)
             run.begin()
 
             def check() -> list[str]:

@@ -44,7 +44,7 @@ class Run:
     """Orders of one style in one world."""
 
     def __init__(
-        self, world: World, style: Style, orders: Sequence[Plan], patience: timedelta = plans.LONG
+        self, world: World, style: Style, orders: Sequence[Plan], patience: timedelta
     ) -> None:
         self._world = world
         self._style = style

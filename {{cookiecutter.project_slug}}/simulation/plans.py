@@ -25,7 +25,7 @@ POISONED = {
 
 #: How long a workflow waits for a step. With the short one it often gives up on a step that is done
 #: all the same, or will be.
-LONG, SHORT = timedelta(minutes=2), timedelta(milliseconds=400)
+ENDLESS, LONG, SHORT = timedelta(days=1), timedelta(minutes=2), timedelta(milliseconds=400)
 PATIENCE = (LONG, LONG, SHORT)
 
 UNIT_PRICE_CENTS = 100
