@@ -161,6 +161,9 @@ def _network() -> None:
     ):
         _run("ip", *command.split())
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    # The names of the pods' networks are files, and go with this mount.
+    Path("/run/netns").mkdir(exist_ok=True)
+    _run("mount", "-t", "tmpfs", "none", "/run/netns")
     # The kubelet's mounts must reach the containers, and nobody else.
     _run("mount", "--make-rshared", "/")
 
