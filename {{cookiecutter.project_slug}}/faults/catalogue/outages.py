@@ -50,10 +50,11 @@ async def control_plane_killed(scene: Scene) -> None:
 
 
 async def rolling_restart(scene: Scene) -> None:
-    """Every service and its sidecar are ended by SIGTERM and start again, one after the other"""
+    """SIGTERM for every sidecar and then its service, one after the other"""
     await scene.orders_flow(part=0.1)
     for service, app in scene.parts.apps.items():
-        for part in (app, scene.parts.sidecars[service]):
+        # Order matters: a sidecar hands over what it has only while its service lives.
+        for part in (scene.parts.sidecars[service], app):
             await part.stop()
             scene.injected += 1
             await part.restart()

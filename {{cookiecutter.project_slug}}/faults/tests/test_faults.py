@@ -72,7 +72,7 @@ async def test_without_the_inbox_goods_that_are_sent_twice_count_twice(make: Run
             await scene.load.stock()
             scene.injected += 1
 
-    result = await make(Fault("no-inbox", resend), "choreography")
+    result = await make(Fault("no-inbox", resend), "choreography", patience=PATIENCE_SECONDS)
 
     assert any("I1" in violation for violation in result.violations)
 
