@@ -1,6 +1,6 @@
 """An overlay of deploy/kubernetes to the cluster that kubectl talks to, and away again.
 
-python -m devstack.cluster up|down [--overlay local]
+python -m devstack.cluster up|down [--overlay local] [--confirm NAMESPACE]
 """
 
 import argparse
@@ -34,6 +34,7 @@ def up(overlay: str) -> None:
     namespace = next(each for each in resources if each["kind"] == "Namespace")
     _kubectl("apply", "--server-side", "-f", "-", given=json.dumps(namespace))
     name = namespace["metadata"]["name"]
+    console.print(f"namespace {name} of {_kubectl('config', 'current-context').strip()}")
     if overlay == "local":
         _make_tokens(name)
     _kubectl("apply", "--server-side", "--force-conflicts", "-k", str(OVERLAYS / overlay))
@@ -42,11 +43,17 @@ def up(overlay: str) -> None:
             _roll_out(f"{each['kind'].lower()}/{each['metadata']['name']}", name)
 
 
-def down(overlay: str) -> None:
-    """The namespace and all in it, data included."""
+def down(overlay: str, confirmed: str) -> None:
+    """The namespace and all in it, data included. Raises `StackError` unless it was named."""
     resources = _resources(overlay)
     name = next(each for each in resources if each["kind"] == "Namespace")["metadata"]["name"]
-    console.print(f"namespace {name}: deleting, with all data in it")
+    context = _kubectl("config", "current-context").strip()
+    if confirmed != name:
+        raise StackError(
+            f"This deletes the namespace {name} of {context}, with all data in it. "
+            f"If that is meant: make kube-down CONFIRM={name}"
+        )
+    console.print(f"namespace {name} of {context}: deleting, with all data in it")
     _kubectl("delete", "namespace", name, "--ignore-not-found", seconds=ROLLOUT_SECONDS)
 
 
@@ -117,9 +124,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="devstack.cluster", description=__doc__)
     parser.add_argument("command", choices=("up", "down"))
     parser.add_argument("--overlay", default="local", help="a folder of deploy/kubernetes/overlays")
+    parser.add_argument("--confirm", default="", help="down: the name of the namespace")
     options = parser.parse_args()
     try:
-        {"up": up, "down": down}[options.command](options.overlay)
+        if options.command == "up":
+            up(options.overlay)
+        else:
+            down(options.overlay, options.confirm)
     except StackError as error:
         print(error, file=sys.stderr)
         return 1

@@ -47,12 +47,13 @@ class Profile:
         """Raises `StackError`, which says how to start one, if no server answers."""
         if self.address is None or ports.answers(self.address[1], self.address[0]):
             return
-        start = next(line for line in self._development if line.startswith(START))
-        raise StackError(
-            f"{self.kind} {self.name}: nothing answers at {':'.join(map(str, self.address))}.\n"
-            f"Start one: {start.removeprefix(START)}\n"
-            f"or export {', '.join(self.environment)} for the one that you have."
-        )
+        starts = [line.removeprefix("# ") for line in self._development if line.startswith(START)]
+        lines = [
+            f"{self.kind} {self.name}: nothing answers at {':'.join(map(str, self.address))}.",
+            *starts,
+            f"Or export {', '.join(self.environment)} for the one that you have.",
+        ]
+        raise StackError("\n".join(lines))
 
     @property
     def _development(self) -> list[str]:

@@ -48,7 +48,7 @@ def up() -> None:
         # The environment of `dapr run` reaches sidecars and apps.
         environment = found.environment | tokens.read()
         for profile in profiles.in_use(file):
-            if profile.name == "redis":
+            if profile.name == "redis" and profile.address == ("127.0.0.1", REDIS_PORT):
                 _ensure("broker", REDIS_PORT, _valkey(), found)
             profile.require_server()
             if profile == streams.PROFILE:

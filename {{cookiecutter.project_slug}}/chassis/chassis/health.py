@@ -4,7 +4,7 @@ A service is ready when its subscriptions are, too.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Set
 
 import aiohttp
 from fastapi import FastAPI, HTTPException
@@ -15,7 +15,12 @@ POLL_SECONDS = 0.2
 PROBE = aiohttp.ClientTimeout(total=1.0)
 
 
-def add_routes(app: FastAPI, settings: ServiceSettings, alive: Callable[[], bool]) -> None:
+def add_routes(
+    app: FastAPI,
+    settings: ServiceSettings,
+    alive: Callable[[], bool],
+    components: Callable[[], Awaitable[Set[str]]],
+) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
@@ -25,6 +30,10 @@ def add_routes(app: FastAPI, settings: ServiceSettings, alive: Callable[[], bool
         # Some brokers drop what is published before a subscriber's queue is there.
         if not await _answers(settings, "healthz"):
             raise HTTPException(503, "not ready: the sidecar, or a part of it, is away")
+        # A sidecar leaves out a component file that it cannot read, and says that it is healthy.
+        if missing := {settings.pubsub, settings.state_store} - await components():
+            names = " and ".join(sorted(missing))
+            raise HTTPException(503, f"not ready: the sidecar has no {names}, see its log")
         return {"status": "ready"}
 
     app.add_api_route("/healthz", healthz, tags=["Health"])

@@ -87,8 +87,14 @@ class Sidecar:
 
     async def actor_types(self) -> frozenset[str]:
         """What this sidecar hosts; workflows are actors of its own. Raises `Unavailable`."""
-        reply = await self._call("ask", self._stub.GetMetadata, api_v1.GetMetadataRequest())
-        return frozenset(each.type for each in reply.actor_runtime.active_actors)
+        return frozenset(each.type for each in (await self._about()).actor_runtime.active_actors)
+
+    async def components(self) -> frozenset[str]:
+        """The names of the components that this sidecar has loaded. Raises `Unavailable`."""
+        return frozenset(each.name for each in (await self._about()).registered_components)
+
+    async def _about(self) -> Any:
+        return await self._call("ask", self._stub.GetMetadata, api_v1.GetMetadataRequest())
 
     async def shut_down(self) -> None:
         """Ask it to end, so that what runs it starts it again. Raises `Unavailable`."""

@@ -1,8 +1,10 @@
 import pytest
 
+from chassis import health
 from chassis.health import sidecar_ready
 from chassis.service import Service
 from chassis.settings import ServiceSettings
+from chassis.sidecar import Sidecar
 from chassis.testing import running
 
 
@@ -33,3 +35,32 @@ async def test_waiting_for_the_sidecar_ends_after_the_start_timeout(
     impatient = settings.model_copy(update={"start_timeout_seconds": 0.05})
     with pytest.raises(TimeoutError):
         await sidecar_ready(impatient)
+
+
+@pytest.mark.parametrize(
+    ("loaded", "status", "said"),
+    [
+        ({"pubsub", "statestore"}, 200, ""),
+        ({"statestore"}, 503, "the sidecar has no pubsub"),
+        (set[str](), 503, "the sidecar has no pubsub and statestore"),
+    ],
+)
+async def test_a_service_is_ready_once_its_sidecar_has_broker_and_store(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: ServiceSettings,
+    loaded: set[str],
+    status: int,
+    said: str,
+) -> None:
+    async def answers(*_: object) -> bool:
+        return True
+
+    async def components(_: Sidecar) -> frozenset[str]:
+        return frozenset(loaded)
+
+    monkeypatch.setattr(health, "_answers", answers)
+    monkeypatch.setattr(Sidecar, "components", components)
+    async with running(Service(settings, title="Bank")) as client:
+        response = await client.get("/readyz")
+    assert response.status_code == status
+    assert said in response.json().get("detail", "")

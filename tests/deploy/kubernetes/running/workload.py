@@ -29,7 +29,7 @@ class Workload:
         self._devstack("up")
 
     def down(self) -> None:
-        self._devstack("down")
+        self._devstack("down", "--confirm", self.namespace)
 
     def pods(self, name: str) -> list[dict[str, Any]]:
         """Those of a service or a server that are not about to end."""
@@ -86,12 +86,12 @@ class Workload:
             found[service] = f"http://{spec['clusterIP']}:{spec['ports'][0]['port']}"
         return found
 
-    def _devstack(self, command: str) -> None:
+    def _devstack(self, command: str, *more: str) -> None:
         began = time.monotonic()
         done = subprocess.run(
             [
                 *(self.workspace / ".venv" / "bin" / "python", "-m", "devstack.cluster"),
-                *(command, "--overlay", self.overlay),
+                *(command, "--overlay", self.overlay, *more),
             ],
             cwd=self.workspace,
             capture_output=True,
