@@ -2,19 +2,22 @@
 
 import asyncio
 import sqlite3
-from contextlib import ExitStack, closing
+from contextlib import AsyncExitStack, ExitStack, closing
 from pathlib import Path
 
 from devstack.daprfile import ROOT
 from faults.catalogue.kills import PARTICIPANTS
 from faults.parts import Part
-from faults.scene import Scene
+from faults.scene import Scene, changed
 
 AWAY_SECONDS = 20
 RESTART_SECONDS = 3
 LOCKED_SECONDS = 30
 #: How long a writer of the store may keep us from locking it.
 LOCK_SECONDS = 10
+#: A sidecar that goes back to how it was must have nothing in work any more.
+SETTLE_SECONDS = 120
+DRAIN = "--dapr-block-shutdown-duration=5s"
 
 
 async def app_away(scene: Scene) -> None:
@@ -51,13 +54,22 @@ async def control_plane_killed(scene: Scene) -> None:
 
 async def rolling_restart(scene: Scene) -> None:
     """SIGTERM for every sidecar and then its service, one after the other"""
-    await scene.orders_flow(part=0.1)
-    for service, app in scene.parts.apps.items():
-        # Order matters: a sidecar hands over what it has only while its service lives.
-        for part in (scene.parts.sidecars[service], app):
-            await part.stop()
-            scene.injected += 1
-            await part.restart()
+    async with AsyncExitStack() as draining:
+        for sidecar in scene.parts.sidecars.values():
+            # `dapr run` cannot ask for it, deployments do: finish first what is in work.
+            command = [*sidecar.command, DRAIN]
+            await draining.enter_async_context(changed(sidecar, command))
+        await scene.orders_flow(part=0.1)
+        for service, app in scene.parts.apps.items():
+            sidecar = scene.parts.sidecars[service]
+            await sidecar.stop()
+            sidecar.start([*sidecar.command, DRAIN])
+            await sidecar.ready()
+            await app.stop()
+            await app.restart()
+            scene.injected += 2
+        await scene.load.all_accepted()
+        await scene.load.all_ended(SETTLE_SECONDS)
 
 
 async def _all_killed(scene: Scene, *parts: Part | None) -> None:

@@ -32,10 +32,12 @@ def test_every_order_ends_as_it_must_in_each_style(local: Workload) -> None:
         pass
 
 
-def test_the_sidecar_starts_before_the_app_and_ends_after_it(local: Workload) -> None:
+def test_the_sidecar_gets_its_signal_with_its_app_and_finishes_what_it_has(local: Workload) -> None:
     (pod,) = local.pods("orders")
-    (sidecar,) = pod["spec"]["initContainers"]
-    assert (sidecar["name"], sidecar["restartPolicy"]) == ("daprd", "Always")
+    containers = {each["name"]: each for each in pod["spec"]["containers"]}
+    assert set(containers) == {"app", "daprd"}
+    arguments = containers["daprd"]["args"]
+    assert arguments[arguments.index("--dapr-block-shutdown-duration") + 1] == "10s"
 
 
 @pytest.mark.parametrize(
