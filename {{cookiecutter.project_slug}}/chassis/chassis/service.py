@@ -80,7 +80,7 @@ class Service:
         self.dead_letters = KeptLetters(settings.app_id, self.store, self.processor)
         self.subscriptions = Subscriptions(self.app, settings, self.processor, self.dead_letters)
         use_problem_details(self.app)
-        health.add_routes(self.app, settings, self._alive, self._sidecar.components)
+        health.add_routes(self.app, settings, self._alive, self._components)
         deadletters.add_routes(self.app, self.dead_letters, self.subscriptions.handle)
         self.app.mount("/metrics", make_asgi_app())
 
@@ -163,3 +163,6 @@ class Service:
 
     def _alive(self) -> bool:
         return self.processor.alive and (self._host is None or self._host.ready)
+
+    async def _components(self) -> frozenset[str]:
+        return await self._sidecar.components()
