@@ -8,7 +8,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from benchmarks.workspace import ROOT, Measured, alternating, measure, rendered, show
+from benchmarks.workspace import ROOT, alternating, measure_as, rendered, served_from, show
 
 
 def main() -> None:
@@ -18,23 +18,16 @@ def main() -> None:
     arguments = parser.parse_args()
     with rendered() as workspace:
         peers = {
-            name: partial(_measure, workspace, run_file, arguments.orders)
+            name: partial(measure_as, workspace, run_file, arguments.orders)
             for name, run_file in _run_files(workspace).items()
         }
         show(alternating(arguments.rounds, peers))
 
 
 def _run_files(workspace: Path) -> dict[str, str]:
-    """dapr.yaml for each peer: the same but for the app that uvicorn serves."""
     shutil.copytree(ROOT / "benchmarks" / "quickstart", workspace / "quickstart")
     generated = (workspace / "dapr.yaml").read_text()
-    quickstart = generated.replace("uvicorn, ", "uvicorn, --app-dir, quickstart, ")
-    return {"generated": generated, "quickstart": quickstart.replace(".main:app", ":app")}
-
-
-def _measure(workspace: Path, run_file: str, orders: int) -> Measured:
-    (workspace / "dapr.yaml").write_text(run_file)
-    return measure(workspace, orders)
+    return {"generated": generated, "quickstart": served_from("quickstart", generated)}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from benchmarks.brokers import BROKERS
 from benchmarks.guards import unguarded
-from benchmarks.workspace import ROOT, Measured, alternating, measure, rendered, show, use
+from benchmarks.workspace import (
+    ROOT,
+    Measured,
+    alternating,
+    measure_as,
+    rendered,
+    served_from,
+    show,
+    use,
+)
 from tests.brokers.servers import Server
 
 
@@ -42,17 +51,18 @@ def main() -> None:
 
 
 def _run_files(workspace: Path) -> dict[str, str]:
-    """dapr.yaml for each peer: the same but for the app that uvicorn serves."""
     generated = (workspace / "dapr.yaml").read_text()
-    bare = generated.replace("uvicorn, ", "uvicorn, --app-dir, bare, ").replace(".main:app", ":app")
-    return {"generated": generated, "unguarded": unguarded(generated), "bare": bare}
+    return {
+        "generated": generated,
+        "unguarded": unguarded(generated),
+        "bare": served_from("bare", generated),
+    }
 
 
 def _measure(workspace: Path, run_file: str, server: Server, orders: int) -> Measured:
-    (workspace / "dapr.yaml").write_text(run_file)
     server.start_afresh()
     try:
-        return measure(workspace, orders, environment=server.environment)
+        return measure_as(workspace, run_file, orders, server.environment)
     finally:
         server.stop()
 

@@ -6,9 +6,8 @@ outcomes and ETags: what then goes wrong is not measured, only how fast it goes.
 
 import argparse
 from functools import partial
-from pathlib import Path
 
-from benchmarks.workspace import Measured, alternating, measure, rendered, show
+from benchmarks.workspace import alternating, measure_as, rendered, show
 
 UVICORN = "command: [.venv/bin/uvicorn, "
 UNGUARDED = "command: [.venv/bin/python, -m, faults.launcher, without-guards, --, "
@@ -23,7 +22,7 @@ def main() -> None:
         guarded = (workspace / "dapr.yaml").read_text()
         run_files = {"guarded": guarded, "unguarded": unguarded(guarded)}
         peers = {
-            name: partial(_measure, workspace, run_file, arguments.orders)
+            name: partial(measure_as, workspace, run_file, arguments.orders)
             for name, run_file in run_files.items()
         }
         show(alternating(arguments.rounds, peers))
@@ -32,11 +31,6 @@ def main() -> None:
 def unguarded(run_file: str) -> str:
     """dapr.yaml for the same services without their guards."""
     return run_file.replace(UVICORN, UNGUARDED)
-
-
-def _measure(workspace: Path, run_file: str, orders: int) -> Measured:
-    (workspace / "dapr.yaml").write_text(run_file)
-    return measure(workspace, orders)
 
 
 if __name__ == "__main__":

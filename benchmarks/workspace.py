@@ -49,6 +49,20 @@ def measure(
         clean(workspace)
 
 
+def measure_as(
+    workspace: Path, run_file: str, orders: int, environment: Mapping[str, str] = NOTHING
+) -> Measured:
+    """As `measure`, with this dapr.yaml."""
+    (workspace / "dapr.yaml").write_text(run_file)
+    return measure(workspace, orders, environment=environment)
+
+
+def served_from(folder: str, run_file: str) -> str:
+    """dapr.yaml for the apps of another folder: the same but for what uvicorn serves."""
+    other = run_file.replace("uvicorn, ", f"uvicorn, --app-dir, {folder}, ")
+    return other.replace(".main:app", ":app")
+
+
 def use(workspace: Path, broker: str, store: str) -> None:
     run(workspace, ["-m", "devstack", "use", "--broker", broker, "--store", store])
 

@@ -20,7 +20,6 @@ from tests.brokers.servers import install
 from tests.deploy.kubernetes.programs import CACHE
 
 SUITE = "bookworm"
-MIRROR = "http://deb.debian.org/debian"
 PACKAGES = ("python3", "ca-certificates", "postgresql")
 
 
@@ -34,7 +33,7 @@ def base() -> Path:
     root = layer.with_suffix(".root")
     shutil.rmtree(root, ignore_errors=True)
     include = f"--include={','.join(PACKAGES)}"
-    command = ["debootstrap", "--variant=minbase", include, SUITE, str(root), MIRROR]
+    command = ["debootstrap", "--variant=minbase", include, SUITE, str(root)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-2000:]}{done.stderr}"
     partial = layer.with_suffix(".partial")
