@@ -12,8 +12,9 @@ import time
 from dataclasses import replace
 from random import Random
 
+import aiohttp
 from demo import books, checks
-from demo.client import Client
+from demo.client import Client, Refused
 from demo.mix import Shelf
 from devstack.daprfile import DaprFile
 from faults import letters
@@ -66,17 +67,28 @@ async def flow(load: Load, waves: range, seconds: float) -> None:
 
 
 async def does_not_add_up(client: Client, load: Load) -> list[str]:
-    views = {plan.key: load.views[load.ids[plan.key]] for plan in load.plans}
+    ids = {plan.key: load.ids[plan.key] for plan in load.plans}
+    views = {key: load.views[id] for key, id in ids.items() if id in load.views}
     wrong = [
         line
         for plan in load.plans
-        if load.ids[plan.key] in load.ended
+        if ids[plan.key] in load.ended
         for line in checks.ends_as_expected(plan, views[plan.key])
     ]
+    wrong += [await shown(client, id) for id in ids.values() if id not in load.views]
     shelf = Shelf(load.run)
     goods = {**dict.fromkeys(shelf.plenty, GOODS), shelf.empty: 0}
     known = await again("the books", lambda: books.read(client, load.run, load.plans, views))
     return wrong + violations(replace(known, goods=goods))
+
+
+async def shown(client: Client, order_id: str) -> str:
+    """What the orders service says about an order that it accepted and never showed."""
+    try:
+        answer = await client.get("orders", f"/orders/{order_id}")
+    except (Refused, aiohttp.ClientError, TimeoutError) as error:
+        return f"order {order_id} cannot be read: {error!r}"
+    return f"order {order_id} was accepted, and there is no such order: {answer}"
 
 
 if __name__ == "__main__":
