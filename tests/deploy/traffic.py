@@ -23,8 +23,8 @@ from faults.waiting import Overdue
 from invariants import violations
 
 STYLES = ("choreography", "orchestration", "hybrid")
-#: Longer than the broker's longest redelivery, twice.
-END_SECONDS = 150
+#: Longer than the broker's longest redelivery, twice, and than three silent steps of a workflow.
+END_SECONDS = 250
 
 
 async def main(count: int, seconds: float) -> None:

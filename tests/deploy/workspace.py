@@ -14,7 +14,7 @@ from tests.deploy.images import IMAGES
 
 TRAFFIC = Path(__file__).parent / "traffic.py"
 MAKE_SECONDS = 600
-END_SECONDS = 400
+END_SECONDS = 600
 
 
 @dataclass(frozen=True)

@@ -201,13 +201,13 @@ async def begin(
 ) -> None:
     """Start the workflow under the order's id. Once the engine has it, the order is accepted."""
     order_id = str(placed.order_id)
-    if await service.look_up(steps.order_key(placed.order_id), Order) is not None:
-        # The engine takes an id again once its workflow has ended; the order must not begin twice.
-        return
-    start = Fulfilment(
-        style=style, placed=placed, traceparent=traceparent(), patience=settings.step_patience
-    )
-    await service.workflows.begin(workflow, order_id, start)
+    # The engine takes an id again once its workflow has ended; the order must not begin twice. It
+    # is known here as soon as a step of it is recorded, even if an earlier request of ours failed.
+    if await service.look_up(steps.order_key(placed.order_id), Order) is None:
+        start = Fulfilment(
+            style=style, placed=placed, traceparent=traceparent(), patience=settings.step_patience
+        )
+        await service.workflows.begin(workflow, order_id, start)
 
     async def place(placed: OrderPlaced, tx: Transaction) -> None:
         await steps.place(placed, style, tx)

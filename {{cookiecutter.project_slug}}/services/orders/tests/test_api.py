@@ -25,9 +25,12 @@ class Engine(WorkflowHost):
 
     def __init__(self) -> None:
         self.begun: list[tuple[str, str]] = []
+        self.failures: list[Exception] = []
 
     async def begin(self, workflow: Workflow[Any, Any], instance_id: str, start: BaseModel) -> None:
         self.begun.append((workflow.__name__, instance_id))
+        if self.failures:
+            raise self.failures.pop(0)
 
 
 class Orders(Service):
@@ -230,4 +233,19 @@ async def test_a_request_that_is_sent_again_does_not_begin_its_workflow_again(
 ) -> None:
     for _ in range(2):
         await place(client, "1", style=style)
+    assert len(engine.begun) == 1
+
+
+@pytest.mark.parametrize("style", WORKFLOWS)
+async def test_an_order_can_be_looked_up_once_it_is_accepted_though_its_workflow_went_ahead(
+    client: httpx.AsyncClient, orders: Orders, engine: Engine, style: Style
+) -> None:
+    engine.failures = [Unavailable("it took the workflow, and its answer was lost")]
+    assert (await place(client, "1", style=style)).status_code == 503
+    order_id = UUID(engine.begun[0][1])
+    await orders.hear(StockReserved(order_id=order_id, order=order_of()), "step-1")
+
+    assert (await place(client, "1", style=style)).status_code == 202
+    order = (await client.get(f"/orders/{order_id}")).json()
+    assert [step["event"] for step in order["steps"]] == ["StockReserved"]
     assert len(engine.begun) == 1
