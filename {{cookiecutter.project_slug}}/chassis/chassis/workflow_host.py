@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected, Unavailable
+from chassis.late_answers import REFUSED, LateAnswers
 from chassis.settings import ServiceSettings
 from chassis.workflows import Activity, Workflow, Workflows, input_of, name_of
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from chassis.service import Service
 
 log = logging.getLogger(__name__)
+
+#: Between the attempts to wake a workflow.
+WAKING_SECONDS = (1, 2, 4, 8, 16)
 
 
 class WorkflowHost:
@@ -44,12 +48,19 @@ class WorkflowHost:
         # The SDK would add a handler of its own; its lines reach ours all the same.
         options = LoggerOptions(log_handler=logging.NullHandler())
         self._client = DaprWorkflowClient(*address, logger_options=options)
+        loop = asyncio.get_running_loop()
+
+        def refused(instance_id: str) -> None:
+            asyncio.run_coroutine_threadsafe(self._wake(instance_id), loop)
+
         runtime = WorkflowRuntime(
             *address,
             logger_options=options,
             worker_ready_timeout=settings.start_timeout_seconds,
+            interceptors=[LateAnswers(refused)],
+            # It needs whole histories, not what is new in them.
+            disable_stateful_history=True,
         )
-        loop = asyncio.get_running_loop()
         for registered in self._sets:
             for workflow in registered.workflows:
                 runtime.register_workflow(_workflow(workflow), name=name_of(workflow))
@@ -93,6 +104,18 @@ class WorkflowHost:
                 )
         except AioRpcError as error:
             raise Unavailable(f"reply for {event.subject}: {error.details()}") from error
+
+    async def _wake(self, instance_id: str) -> None:
+        for wait in WAKING_SECONDS:
+            try:
+                await self._connected().raise_workflow_event(instance_id, REFUSED)
+            except (AioRpcError, Unavailable):
+                log.warning("workflow %s waits, and cannot be woken", instance_id, exc_info=True)
+                await asyncio.sleep(wait)
+            else:
+                log.warning("workflow %s was woken: its answer had been refused", instance_id)
+                return
+        log.error("workflow %s waits until its next timer: nobody could wake it", instance_id)
 
     def _connected(self) -> DaprWorkflowClient:
         if self._client is None or self._runtime is None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -132,6 +133,18 @@ def test_events_survive_continue_as_new() -> None:
 @pytest.mark.parametrize("workflow", [parcels.deliver, parcels.tour])
 def test_workflows_end_under_every_fault(workflow: Any) -> None:
     Playing(workflow, Parcel(id="1", failures=1), signed_after=20).simulation.explore(100)
+
+
+def test_a_late_answer_would_fail_a_workflow_if_its_repeats_were_not_left_out() -> None:
+    repeats = patch("chassis.simulation.sdk.without_repeats", list)
+    with repeats, pytest.raises(Broken, match="LATE ANSWER"):
+        Playing(parcels.deliver, Parcel(id="1"), signed_after=20).simulation.explore(200)
+
+
+def test_a_late_answer_would_leave_a_workflow_waiting_if_nobody_woke_it() -> None:
+    asleep = patch("chassis.simulation.engine.SimulatedEngine._refuse", lambda *_: None)
+    with asleep, pytest.raises(Broken, match="LATE ANSWER"):
+        Playing(parcels.tour, Parcel(id="1")).simulation.explore(200)
 
 
 def test_a_workflow_that_looks_at_a_clock_is_found_out() -> None:

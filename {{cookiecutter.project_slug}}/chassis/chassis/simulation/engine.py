@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from chassis import late_answers
 from chassis.errors import Unavailable
 from chassis.simulation import faults, sdk
 from chassis.simulation.clock import Timer
@@ -40,6 +41,10 @@ class Instance:
     history: list[HistoryEvent] = field(default_factory=list)
     news: list[HistoryEvent] = field(default_factory=list)
     end: Action | None = None
+    #: The answer of an earlier turn that counts as that of the next one.
+    late: list[Action] | None = None
+    #: By such an answer: its history does not say which turn asked for what.
+    is_mixed_up: bool = False
     #: Handed out already: daprd does not run one again that it has heard the end of.
     sent: set[int] = field(default_factory=set)
     #: Open: asked for, and not answered yet.
@@ -108,6 +113,11 @@ class SimulatedEngine:
         if fault is Fault.NOT_STORED and instance.history:
             self._send_off(instance, actions, news[1:])
             return
+        if instance.late is not None:
+            actions, instance.late, instance.is_mixed_up = instance.late, None, True
+            self._refuse(instance)
+        if fault is Fault.LATE_ANSWER:
+            instance.late = actions
         instance.history += news
         for action in actions:
             self._carry_out(instance, action)
@@ -125,6 +135,12 @@ class SimulatedEngine:
                 self._tell(instance, event)
 
         self._world.wait("engine", f"the news of {instance.id} again", (Fault.NONE,), again)
+
+    def _refuse(self, instance: Instance) -> None:
+        """Its host wakes the workflow then: see `chassis.late_answers`."""
+        what = f"wake {instance.id}: its answer was refused"
+        woken = sdk.event_raised(late_answers.REFUSED, None)
+        self._world.wait("engine", what, (Fault.NONE,), lambda _: self._tell(instance, woken))
 
     def _carry_out(self, instance: Instance, action: Action) -> None:
         if action.kind == "completeWorkflow":

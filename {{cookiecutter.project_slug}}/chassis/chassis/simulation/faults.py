@@ -18,6 +18,8 @@ class Fault(StrEnum):
     RACE_LOST = "race lost"
     #: What a turn of a workflow asked for is sent off, and the turn itself is not stored.
     NOT_STORED = "not stored"
+    #: A turn is made twice; the second answer comes late, and counts as that of the next turn.
+    LATE_ANSWER = "late answer"
     #: It arrives two to five times.
     TWICE, THRICE, FOUR_TIMES, FIVE_TIMES = "twice", "3 times", "4 times", "5 times"
     #: Nothing happens until the next timer is due.
@@ -38,4 +40,4 @@ REPLY = (Fault.NONE, Fault.LOST, Fault.CRASH_BEFORE)
 ENGINE = (Fault.NONE, Fault.LOST, Fault.REPLY_LOST, *CRASHES)
 ACTIVITY = (Fault.NONE, Fault.TWICE)
 REPORT = (Fault.NONE, Fault.LOST, *CRASHES)
-TURN = (Fault.NONE, Fault.CRASH_BEFORE, Fault.NOT_STORED)
+TURN = (Fault.NONE, Fault.CRASH_BEFORE, Fault.NOT_STORED, Fault.LATE_ANSWER)

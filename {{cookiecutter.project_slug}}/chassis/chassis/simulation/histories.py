@@ -30,10 +30,11 @@ class Turn:
 
 
 def recordings(engine: SimulatedEngine) -> list[Recording]:
-    """What the engine holds of each workflow, ended or not."""
+    """What the engine holds of each workflow, ended or not, whose turns can be told apart."""
     return [
         Recording(instance.app_id, instance.id, tuple(instance.history))
         for instance in engine.instances.values()
+        if not instance.is_mixed_up
     ]
 
 

@@ -18,6 +18,8 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow.logger import LoggerOptions
 from google.protobuf import json_format
 
+from chassis.late_answers import without_repeats
+
 log = logging.getLogger("chassis.simulation.sdk")
 log.setLevel(logging.CRITICAL)
 
@@ -95,7 +97,8 @@ class Worker:
         self, instance_id: str, old: Sequence[HistoryEvent], new: Sequence[HistoryEvent]
     ) -> list[Action]:
         executor = worker._OrchestrationExecutor(self._registry, log)
-        return [_action(each) for each in executor.execute(instance_id, old, new).actions]
+        result = executor.execute(instance_id, without_repeats(old), new)
+        return [_action(each) for each in result.actions]
 
     async def activity(self, instance_id: str, task_id: int, name: str, content: str | None) -> str:
         """The result as JSON; raises what the activity raises."""
