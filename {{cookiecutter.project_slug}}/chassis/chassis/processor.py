@@ -132,8 +132,7 @@ class Processor:
             *(
                 self._run_once(delivery, tx)
                 for (delivery, _), tx in zip(group, transactions, strict=True)
-            ),
-            return_exceptions=True,
+            )
         )
         committed: Committed = []
         failed: list[tuple[Delivery, Done]] = []
@@ -142,10 +141,8 @@ class Processor:
             # Order matters: what an earlier one of the group wrote, this one must have seen.
             if tx.reads & writes.keys():
                 tx = Transaction(snapshot, delivery.event)
-                (result,) = await asyncio.gather(
-                    self._run_once(delivery, tx), return_exceptions=True
-                )
-            if isinstance(result, BaseException):
+                result = await self._run_once(delivery, tx)
+            if isinstance(result, Exception):
                 if len(group) == 1 or isinstance(result, Rejected):
                     fail([(delivery, done)], result)
                 else:
@@ -157,9 +154,15 @@ class Processor:
             committed.append((delivery, done, result))
         return committed, failed, list(writes.values())
 
-    async def _run_once(self, delivery: Delivery, tx: Transaction) -> tuple[Outgoing, ...]:
-        async with asyncio.timeout(self._handler_timeout):
-            return await self._inbox.run_once(delivery, tx)
+    async def _run_once(
+        self, delivery: Delivery, tx: Transaction
+    ) -> tuple[Outgoing, ...] | Exception:
+        """What failed is returned: the others of the group go on."""
+        try:
+            async with asyncio.timeout(self._handler_timeout):
+                return await self._inbox.run_once(delivery, tx)
+        except Exception as error:
+            return error
 
     async def _send(self, committed: Committed) -> None:
         by_topic: dict[str, list[CloudEvent]] = defaultdict(list)

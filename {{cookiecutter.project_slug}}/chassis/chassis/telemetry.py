@@ -25,12 +25,11 @@ NOT_TRACED = ("/events/", "/dapr/", "/healthz", "/readyz", "/metrics")
 
 def configure_tracing(service: str) -> None:
     """Every order has a trace id, for the logs; spans are made where there is an OTLP endpoint."""
-    endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT" in environ
     provider = TracerProvider(
-        sampler=ParentBased(ALWAYS_ON) if endpoint else ALWAYS_OFF,
+        sampler=ParentBased(ALWAYS_ON) if collected() else ALWAYS_OFF,
         resource=Resource.create({SERVICE_NAME: service}),
     )
-    if endpoint:
+    if collected():
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
 
@@ -52,17 +51,23 @@ def traceparent() -> str | None:
 
 
 @contextmanager
-def span(name: str, parent: str | None, kind: SpanKind, subject: str) -> Iterator[str | None]:
-    """A span below the given `traceparent`; yields its own."""
-    context = propagator.extract({"traceparent": parent} if parent else {})
+def consuming(event: CloudEvent, topic: str) -> Iterator[str | None]:
+    """The span in which a message is handled, below its sender's; yields its own `traceparent`.
+
+    Where nobody collects spans none is made, and the trace goes on as it came.
+    """
+    if not collected():
+        yield event.traceparent
+        return
+    context = propagator.extract({"traceparent": event.traceparent} if event.traceparent else {})
     with tracer.start_as_current_span(
-        name, context=context, kind=kind, attributes={"cloudevents.subject": subject}
+        f"handle {topic}",
+        context=context,
+        kind=SpanKind.CONSUMER,
+        attributes={"cloudevents.subject": event.subject},
     ):
         yield traceparent()
 
 
-@contextmanager
-def consuming(event: CloudEvent, topic: str) -> Iterator[str | None]:
-    """The span in which a message is handled."""
-    with span(f"handle {topic}", event.traceparent, SpanKind.CONSUMER, event.subject) as own:
-        yield own
+def collected() -> bool:
+    return "OTEL_EXPORTER_OTLP_ENDPOINT" in environ
