@@ -52,10 +52,9 @@ class DaprFile:
             self._content = _Content.model_validate(next(iter(yamlfile.documents(path)), None))
         except ValidationError as error:
             wrong = error.errors()[0]
-            where = ".".join(map(str, wrong["loc"])) or "the file"
-            raise StackError(
-                f"{path}: {where}: {wrong['msg']} (entries count from 0). Correct it there."
-            ) from error
+            parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong["loc"])
+            where = "".join(parts).removeprefix(".") or "the whole file"
+            raise StackError(f"{path}: {where}: {wrong['msg']}. Correct it there.") from error
 
     @cached_property
     def apps(self) -> dict[str, App]:

@@ -7,9 +7,7 @@ from devstack.errors import StackError
 
 FATAL = re.compile(r'level=fatal msg="(?P<why>.*?)" app_id=(?P<app>\S+)')
 # Only a warning of daprd, which goes on without what is in that file.
-UNREAD = re.compile(
-    r'when parsing manifests yaml resource in (?P<why>.*?)" app_id=(?P<app>\S+)'
-)
+UNREAD = re.compile(r'when parsing manifests yaml resource in (?P<why>.*?)" app_id=(?P<app>\S+)')
 
 
 def require_none_gave_up(since: float) -> None:
