@@ -14,6 +14,7 @@ from rich.table import Column, Table
 
 from deadletters.office import Failure, Letter, Office
 from devstack.daprfile import DaprFile
+from devstack.errors import StackError
 
 #: How much of an id a table shows: enough to name one letter of millions.
 START = 13
@@ -22,11 +23,11 @@ console = Console(highlight=False, markup=False)
 
 
 def main() -> int:
-    arguments = _parser().parse_args()
     try:
+        arguments = _parser().parse_args()
         with Office(DaprFile().apps) as office:
             return int(arguments.run(office, arguments))
-    except Failure as error:
+    except (Failure, StackError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -1,11 +1,14 @@
 """What dapr.yaml says, so that no port and no profile is written down twice."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import yaml
+from pydantic import BaseModel, Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from devstack import yamlfile
+from devstack.errors import StackError
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN_FILE = ROOT / "dapr.yaml"
@@ -15,48 +18,60 @@ RUN_FILE = ROOT / "dapr.yaml"
 class App:
     """One service and its sidecar: name and ports as `dapr run -f .` uses them."""
 
-    app_id: str
-    app_port: int
-    http_port: int
-    grpc_port: int
-    metrics_port: int
+    app_id: str = Field(alias="appID")
+    app_port: int = Field(alias="appPort")
+    http_port: int = Field(alias="daprHTTPPort")
+    grpc_port: int = Field(alias="daprGRPCPort")
+    metrics_port: int = Field(alias="metricsPort")
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.app_port}"
 
 
+_Address = Annotated[str, Field(pattern=r":\d+$")]
+
+
+class _Common(BaseModel):
+    resources: list[str] = Field(alias="resourcesPaths")
+    placement: _Address = Field(alias="placementHostAddress")
+    scheduler: _Address = Field(alias="schedulerHostAddress")
+
+
+class _Content(BaseModel):
+    common: _Common
+    apps: list[App]
+
+
 class DaprFile:
     """The multi-app run file of this workspace."""
 
     def __init__(self, path: Path = RUN_FILE) -> None:
-        self._content: dict[str, Any] = yaml.safe_load(path.read_text())
+        """Raises `StackError`, of one line, for a file that lacks what we need of it."""
+        try:
+            self._content = _Content.model_validate(next(iter(yamlfile.documents(path)), None))
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong["loc"])
+            where = "".join(parts).removeprefix(".") or "the whole file"
+            raise StackError(f"{path}: {where}: {wrong['msg']}. Correct it there.") from error
 
     @cached_property
     def apps(self) -> dict[str, App]:
-        return {
-            app["appID"]: App(
-                app["appID"],
-                app["appPort"],
-                app["daprHTTPPort"],
-                app["daprGRPCPort"],
-                app["metricsPort"],
-            )
-            for app in self._content["apps"]
-        }
+        return {app.app_id: app for app in self._content.apps}
 
     @property
     def placement(self) -> int:
-        return _port(self._content["common"]["placementHostAddress"])
+        return _port(self._content.common.placement)
 
     @property
     def scheduler(self) -> int:
-        return _port(self._content["common"]["schedulerHostAddress"])
+        return _port(self._content.common.scheduler)
 
     @property
     def resources(self) -> list[str]:
         """The folders of components that every sidecar reads."""
-        return list(self._content["common"]["resourcesPaths"])
+        return list(self._content.common.resources)
 
 
 def _port(address: str) -> int:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack import ports
+from devstack import ports, yamlfile
 from devstack.daprfile import ROOT, RUN_FILE, DaprFile
 from devstack.errors import StackError
 
@@ -62,9 +62,18 @@ class Profile:
 
 
 def in_use(file: DaprFile) -> list[Profile]:
-    """The profiles that dapr.yaml names."""
-    folders = (Path(path) for path in file.resources)
+    """The profiles that dapr.yaml names. Raises `StackError` for one that is not there."""
+    folders = [Path(path) for path in file.resources]
+    for folder in folders:
+        _require_folder(folder)
     return [Profile(path.parent.name, path.name) for path in folders if len(path.parts) == 3]
+
+
+def require_readable(file: DaprFile) -> None:
+    """Raises `StackError` for a component file that is no YAML: sidecars only warn, and wait."""
+    for folder in file.resources:
+        for path in sorted((ROOT / folder).glob("*.y*ml")):
+            yamlfile.documents(path)
 
 
 def use(kind: str, name: str) -> None:
@@ -84,6 +93,17 @@ def use(kind: str, name: str) -> None:
         # The other overlays have a database that somebody else runs, in any case.
         overlay = OVERLAYS / "local" / "kustomization.yaml"
         _replace(overlay, rf"(/(?:stores|servers))/(?:{one})\b", name)
+
+
+def _require_folder(folder: Path) -> None:
+    if (ROOT / folder).is_dir():
+        return
+    above = next(each for each in folder.parents if (ROOT / each).is_dir())
+    known = sorted(path.name for path in (ROOT / above).iterdir() if path.is_dir())
+    raise StackError(
+        f"dapr.yaml names {folder} in resourcesPaths, and there is no such folder; "
+        f"in {above} there are {', '.join(known)}"
+    )
 
 
 def _replace(file: Path, pattern: str, name: str) -> None:

@@ -4,14 +4,17 @@ python -m devstack.scopes writes what the code says into components/, below a ma
 """
 
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import wrap
 
 from chassis import Service, topic_of
 from contracts import OrderPlaced
 from devstack.daprfile import ROOT, DaprFile
+from devstack.errors import StackError
 from orders.process import PARTICIPANTS
 from orders.settings import settings as orders
 from orders.steps import End
@@ -56,7 +59,15 @@ def told(services: list[str]) -> Topics:
 
 
 def _service(name: str) -> Service:
-    service: Service = import_module(f"{name.replace('-', '_')}.main").service
+    """Raises `StackError` if it is not installed. An error in its code is its own."""
+    package = name.replace("-", "_")
+    if find_spec(package) is None:
+        raise StackError(
+            f"dapr.yaml names {name}, and its package {package} is not installed: name {name} in "
+            "pyproject.toml, under dependencies and tool.uv.sources, and run `make setup`; "
+            "or take it out of dapr.yaml."
+        )
+    service: Service = import_module(f"{package}.main").service
     return service
 
 
@@ -90,4 +101,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except StackError as error:
+        sys.exit(str(error))

@@ -6,17 +6,30 @@ from devstack.daprfile import ROOT
 from devstack.errors import StackError
 
 FATAL = re.compile(r'level=fatal msg="(?P<why>.*?)" app_id=(?P<app>\S+)')
+# Only a warning of daprd, which goes on without what is in that file.
+UNREAD = re.compile(r'when parsing manifests yaml resource in (?P<why>.*?)" app_id=(?P<app>\S+)')
 
 
 def require_none_gave_up(since: float) -> None:
     """Raises `StackError` with the line in which a sidecar, started since then, gave up.
 
-    A component that cannot reach its server, or is given a wrong password, ends its sidecar.
+    A component that cannot reach its server, or is given a wrong password, ends its sidecar; one
+    that it does not understand is missing ever after.
     """
     for log in (ROOT / ".dapr" / "logs").glob("*_daprd_*.log"):
         if log.stat().st_mtime < since:
             continue
-        if found := FATAL.search(log.read_text(errors="replace")):
+        said = log.read_text(errors="replace")
+        if found := FATAL.search(said):
             # Dapr wraps an error in itself; the last part is what the server said.
-            why = found["why"].replace('\\"', '"').rsplit("[INIT_COMPONENT_FAILURE]: ", 1)[-1]
+            why = _unquoted(found).rsplit("[INIT_COMPONENT_FAILURE]: ", 1)[-1]
             raise StackError(f"the sidecar of {found['app']} gave up: {why}\nIts log: {log}")
+        if found := UNREAD.search(said):
+            raise StackError(
+                f"the sidecar of {found['app']} does not understand {_unquoted(found)}\n"
+                f"Correct that file. Its log: {log}"
+            )
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    return found["why"].replace('\\"', '"')

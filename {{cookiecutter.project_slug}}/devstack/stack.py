@@ -19,6 +19,8 @@ console = Console(stderr=True, highlight=False)
 
 REDIS_PORT = 6379
 START_SECONDS = 90
+# `dapr run` hears no signal until it has started all its apps, or waited a minute for one.
+FAILED_START_STOP_SECONDS = 1
 
 
 def up() -> None:
@@ -30,6 +32,8 @@ def up() -> None:
     if already:
         raise StackError(f"already up: {', '.join(already)}. `make down` stops it.")
     file = DaprFile()
+    used = profiles.in_use(file)
+    profiles.require_readable(file)
     found = runtime.find()
     ports.require_free(
         {
@@ -47,7 +51,7 @@ def up() -> None:
     try:
         # The environment of `dapr run` reaches sidecars and apps.
         environment = found.environment | tokens.read()
-        for profile in profiles.in_use(file):
+        for profile in used:
             if profile.name == "redis" and profile.address == ("127.0.0.1", REDIS_PORT):
                 _ensure("broker", REDIS_PORT, _valkey(), found)
             profile.require_server()
@@ -57,15 +61,20 @@ def up() -> None:
         _ensure("placement", file.placement, _placement(found, file.placement), found)
         _ensure("scheduler", file.scheduler, _scheduler(found, file.scheduler), found)
         _run_services(found, file, environment)
+    except StackError as error:
+        # At once: stopping takes a while.
+        console.print(str(error), markup=False, soft_wrap=True)
+        down(FAILED_START_STOP_SECONDS)
+        raise StackError(f"not up, for the reason above; logs are in {processes.LOGS}") from error
     except BaseException:
-        down()
+        down(FAILED_START_STOP_SECONDS)
         raise
 
 
-def down() -> None:
+def down(patience: float = processes.STOP_SECONDS) -> None:
     alive = processes.running()
     console.print(f"stopping: {', '.join(alive) or 'nothing is running'}")
-    processes.stop_all()
+    processes.stop_all(patience)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 
+from devstack import processes
 from devstack.daprfile import ROOT
 from devstack.errors import StackError
 
@@ -57,5 +58,17 @@ def app_headers() -> Mapping[str, str]:
     return {HEADER: token} if token else {}
 
 
+def main() -> int:
+    if not ENV.exists() and (running := processes.running()):
+        print(
+            f"{ENV} is gone, and {', '.join(running)} run with the tokens that it held: new ones "
+            "would be answered 401. `make down` first, or put the file back.",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"{ENV}: {'made, with new tokens' if make() else 'is there'}", file=sys.stderr)
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stderr.write(f"{ENV}: {'made, with new tokens' if make() else 'is there'}\n")
+    sys.exit(main())

@@ -19,6 +19,7 @@ from chassis.simulation.histories import dump, load, steps
 from chassis.simulation.sdk import history
 from devstack import tokens
 from devstack.daprfile import DaprFile
+from devstack.errors import StackError
 from orders.domain import Style
 from simulation.fulfilment import simulation
 
@@ -101,7 +102,7 @@ def main() -> int:
     try:
         for recording in running(instances):
             keep(f"running-{recording.instance_id}", recording)
-    except Failure as error:
+    except (Failure, StackError) as error:
         print(error, file=sys.stderr)
         return 1
     there = kept()

@@ -32,7 +32,9 @@ OF_THE_CONTAINER = {
 
 
 def read(name: str) -> dict[str, Any]:
-    return dict(yaml.safe_load((COMPOSE / name).read_text()))
+    file = COMPOSE / name
+    assert file.exists(), f"there is no {file.relative_to(ROOT)}: copy one beside it, and change it"
+    return dict(yaml.safe_load(file.read_text()))
 
 
 COMMON = read("common.yaml")["services"]
@@ -50,8 +52,12 @@ def flags(command: list[str]) -> dict[str, list[str]]:
 def test_every_service_has_a_fragment_and_no_fragment_is_of_another() -> None:
     others = {"compose.yaml", "common.yaml", "control-plane.yaml"}
     fragments = {path.name for path in COMPOSE.glob("*.yaml")} - others
-    assert fragments == {f"{name}.yaml" for name in FILE.apps}
-    assert {*fragments, "control-plane.yaml"} <= set(read("compose.yaml")["include"])
+    wanted = {f"{name}.yaml" for name in FILE.apps}
+    missing, strange = wanted - fragments, fragments - wanted
+    assert not missing, f"not in deploy/compose: {missing}; copy shipping.yaml, and change it"
+    assert not strange, f"in deploy/compose, and of no service of dapr.yaml: {strange}"
+    apart = {*fragments, "control-plane.yaml"} - set(read("compose.yaml")["include"])
+    assert not apart, f"not under include in deploy/compose/compose.yaml: {apart}"
 
 
 @pytest.mark.parametrize("app", RUN["apps"], ids=lambda app: str(app["appID"]))
@@ -140,3 +146,8 @@ def test_a_server_of_ones_own_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_HOST", "redis.example.com:6379")
     redis = deployment.settings(Profile("pubsub", "redis"), "secret")
     assert redis["REDIS_HOST"] == "redis.example.com:6379"
+
+
+def test_a_fragment_that_is_not_there_is_named() -> None:
+    with pytest.raises(AssertionError, match=r"there is no deploy/compose/no-service\.yaml"):
+        read("no-service.yaml")

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from devstack import scopes
+from devstack.errors import StackError
 
 
 @pytest.mark.parametrize("file", scopes.files(), ids=lambda path: "-".join(path.parts[-3:-1]))
@@ -34,3 +35,8 @@ def test_what_stands_above_the_marker_is_left_alone() -> None:
         above = file.read_text().split(scopes.MARKER)[0]
         assert scopes.content(file).startswith(above)
         assert yaml.safe_load(scopes.content(file))["scopes"] == scopes.service_names()
+
+
+def test_a_service_that_is_not_installed_is_named_with_what_to_do() -> None:
+    with pytest.raises(StackError, match=r"no-service, .* in pyproject\.toml"):
+        scopes.heard(["no-service"])

@@ -21,6 +21,7 @@ class Overlay:
     """Its resources. Raises `AssertionError` with what kubectl says where it cannot be built."""
 
     def __init__(self, folder: Path) -> None:
+        self.name = folder.name
         kubectl = shutil.which("kubectl")
         assert kubectl, "there is no kubectl on PATH: install it, version 1.29 or newer"
         built = subprocess.run(

@@ -9,7 +9,7 @@ import yaml
 
 from devstack.daprfile import ROOT, RUN_FILE, DaprFile
 from devstack.profiles import Profile, in_use
-from overlay import NAMES, Overlay, annotations, container, documents, named
+from overlay import NAMES, Overlay, Resource, annotations, container, documents, named
 
 #: What a pod has that a laptop has not, by name: where to listen, the tokens, where spans go.
 ONLY_IN_A_CLUSTER = {
@@ -35,8 +35,19 @@ def broker() -> Profile:
     return used
 
 
+def deployment_of(name: str, overlay: Overlay) -> Resource:
+    assert name in overlay.services, (
+        f"no Deployment of {name} in overlays/{overlay.name}: copy base/shipping to base/{name}, "
+        "change its names and port, and name it in base/kustomization.yaml"
+    )
+    return overlay.services[name]
+
+
 def test_the_services_are_those_of_dapr_yaml(overlay: Overlay) -> None:
-    assert set(overlay.services) == set(DaprFile().apps)
+    for name in DaprFile().apps:
+        deployment_of(name, overlay)
+    strange = set(overlay.services) - set(DaprFile().apps)
+    assert not strange, f"in deploy/kubernetes/base, and not in dapr.yaml: {strange}"
     for name, deployment in overlay.services.items():
         assert annotations(deployment)["dapr.io/app-id"] == name
         assert annotations(deployment)["dapr.io/enabled"] == "true"
@@ -44,7 +55,7 @@ def test_the_services_are_those_of_dapr_yaml(overlay: Overlay) -> None:
 
 def test_the_ports_are_those_of_dapr_yaml(overlay: Overlay) -> None:
     for name, app in DaprFile().apps.items():
-        deployment = overlay.services[name]
+        deployment = deployment_of(name, overlay)
         (port,) = container(deployment)["ports"]
         (exposed,) = overlay.of("Service")[name]["spec"]["ports"]
         assert annotations(deployment)["dapr.io/app-port"] == str(app.app_port)
@@ -57,7 +68,7 @@ def test_the_environment_is_that_of_dapr_yaml(overlay: Overlay) -> None:
     for app in RUN["apps"]:
         wanted = RUN["common"].get("env", {}) | app.get("env", {}) | ONLY_IN_A_CLUSTER
         wanted |= of_the_broker
-        found = overlay.environment(overlay.services[app["appID"]])
+        found = overlay.environment(deployment_of(app["appID"], overlay))
         del found["UVICORN_PORT"]
         found.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
         assert found == wanted, app["appID"]
@@ -66,12 +77,13 @@ def test_the_environment_is_that_of_dapr_yaml(overlay: Overlay) -> None:
 def test_each_service_has_its_own_image_account_and_budget(overlay: Overlay) -> None:
     for name, deployment in overlay.services.items():
         image, _, tag = container(deployment)["image"].rpartition(":")
-        assert image.endswith(f"/{name}")
-        assert tag
+        where = f"for {name} under images in overlays/{overlay.name}/kustomization.yaml"
+        assert image.endswith(f"/{name}"), f"no newName {where}"
+        assert tag, f"no newTag {where}"
         assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == name
         selected = {"app.kubernetes.io/name": name}
         for kind in ("ServiceAccount", "PodDisruptionBudget", "Service"):
-            assert name in overlay.of(kind), kind
+            assert name in overlay.of(kind), f"no {kind} of {name}: see base/{name}"
         assert overlay.of("Service")[name]["spec"]["selector"] == selected
         budget = overlay.of("PodDisruptionBudget")[name]["spec"]
         assert budget["selector"]["matchLabels"] == selected

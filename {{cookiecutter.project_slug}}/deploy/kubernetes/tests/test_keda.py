@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from devstack.daprfile import ROOT, DaprFile
-from overlay import Overlay
+from overlay import Overlay, Resource
 
 KEDA = ROOT / "deploy" / "kubernetes" / "keda"
 BROKERS = sorted(path.name for path in KEDA.iterdir())
@@ -43,18 +43,17 @@ def option(tmp_path_factory: pytest.TempPathFactory, broker: str) -> Overlay:
     return Overlay(place)
 
 
-def test_keda_takes_the_place_of_the_autoscalers(option: Overlay) -> None:
+def test_keda_takes_the_place_of_the_autoscalers(option: Overlay, broker: str) -> None:
     assert not option.of("HorizontalPodAutoscaler")
-    assert set(option.of("ScaledObject")) == set(DaprFile().apps)
-    for name, scaled in option.of("ScaledObject").items():
+    for name, scaled in scaled_objects(option, broker).items():
         assert scaled["spec"]["scaleTargetRef"]["name"] == name
 
 
 def test_a_service_is_scaled_by_all_that_waits_for_it(option: Overlay, broker: str) -> None:
+    scaled = scaled_objects(option, broker)
     for service, topics in heard(option).items():
         waiting = {
-            trigger["metadata"][WHERE[broker]]
-            for trigger in option.of("ScaledObject")[service]["spec"]["triggers"]
+            trigger["metadata"][WHERE[broker]] for trigger in scaled[service]["spec"]["triggers"]
         }
         if broker == "redis":
             assert waiting == topics
@@ -62,6 +61,16 @@ def test_a_service_is_scaled_by_all_that_waits_for_it(option: Overlay, broker: s
             assert waiting == {f"{service}-{topic}" for topic in topics}
         else:
             assert waiting == {service}
+
+
+def scaled_objects(option: Overlay, broker: str) -> dict[str, Resource]:
+    """One for each service of dapr.yaml."""
+    found, apps = option.of("ScaledObject"), set(DaprFile().apps)
+    missing, strange = apps - set(found), set(found) - apps
+    file = f"deploy/kubernetes/keda/{broker}/scaling.yaml"
+    assert not missing, f"{file} has no ScaledObject of {missing}: copy that of shipping"
+    assert not strange, f"{file} has a ScaledObject of {strange}, not in dapr.yaml"
+    return found
 
 
 def heard(overlay: Overlay) -> dict[str, set[str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack import tokens
+from devstack import processes, tokens
 from devstack.errors import StackError
 
 
@@ -50,3 +50,15 @@ def test_a_line_of_another_form_is_named(env: Path) -> None:
     env.write_text("# comment\n\nAPP_API_TOKEN\n")
     with pytest.raises(StackError, match=r"\.env:3 is not NAME=value"):
         tokens.read()
+
+
+def test_no_new_tokens_are_made_while_services_run_with_others(
+    env: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes, "running", lambda: ["broker", "dapr"])
+    assert tokens.main() == 1
+    assert not env.exists()
+    assert "broker, dapr run with the tokens that it held" in capsys.readouterr().err
+    monkeypatch.setattr(processes, "running", list)
+    assert tokens.main() == 0
+    assert env.exists()

@@ -1,0 +1,53 @@
+"""What dapr.yaml names is looked at before anything starts."""
+
+from pathlib import Path
+
+import pytest
+
+from devstack import profiles
+from devstack.daprfile import RUN_FILE, DaprFile
+from devstack.errors import StackError
+from devstack.profiles import COMPONENTS
+
+
+def naming(resource: str, folder: Path) -> DaprFile:
+    """dapr.yaml, with this folder beside the others."""
+    text = RUN_FILE.read_text()
+    file = folder / "dapr.yaml"
+    file.write_text(text.replace("    - components\n", f"    - components\n    - {resource}\n", 1))
+    return DaprFile(file)
+
+
+@pytest.mark.parametrize(
+    ("named", "above"),
+    [
+        ("components/pubsub/kafak", "components/pubsub"),
+        ("components/state/oracle", "components/state"),
+        ("components/pubsubs/kafka", "components"),
+    ],
+)
+def test_a_profile_that_is_not_there_is_refused_with_those_that_are(
+    tmp_path: Path, named: str, above: str
+) -> None:
+    file = naming(named, tmp_path)
+    with pytest.raises(StackError) as refusal:
+        profiles.in_use(file)
+    (line,) = str(refusal.value).splitlines()
+    folder = COMPONENTS.parent / above
+    known = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir()))
+    assert f"dapr.yaml names {named}" in line
+    assert line.endswith(f"in {above} there are {known}")
+
+
+def test_the_file_and_the_line_of_a_component_that_is_no_yaml_are_named(tmp_path: Path) -> None:
+    component = tmp_path / "pubsub.yaml"
+    component.write_text("apiVersion: dapr.io/v1alpha1\nkind: Component\n  metadata:\n")
+    file = naming(str(tmp_path), tmp_path)
+    with pytest.raises(StackError) as refusal:
+        profiles.require_readable(file)
+    (line,) = str(refusal.value).splitlines()
+    assert line.startswith(f"{component}:3 cannot be read as YAML: ")
+
+
+def test_the_components_there_are_can_be_read() -> None:
+    profiles.require_readable(DaprFile())
