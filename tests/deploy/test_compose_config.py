@@ -1,5 +1,6 @@
 """Docker Compose takes every file of deploy/compose without a complaint, on every profile."""
 
+import json
 import os
 import subprocess
 from itertools import product
@@ -28,6 +29,29 @@ def test_config_is_clean(broker: str, store: str, compose: Path, installed: Path
         text=True,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_sidecars_trust_the_authority_of_a_server_of_ones_own(
+    compose: Path, installed: Path, tmp_path: Path
+) -> None:
+    authority = tmp_path / "authority.pem"
+    authority.touch()
+    choice = {"BROKER": "redis", "STORE": "postgresql", "CA_FILE": str(authority)}
+    said = subprocess.run(
+        [str(compose), "--file", "deploy/compose/compose.yaml", "config", "--format", "json"],
+        cwd=installed,
+        env={**os.environ, **choice},
+        capture_output=True,
+        check=True,
+    ).stdout
+    composed = json.loads(said)
+    assert composed["configs"]["authorities"]["file"] == str(authority)
+    sidecars = [each for name, each in composed["services"].items() if name.endswith("-dapr")]
+    assert len(sidecars) == 4
+    for sidecar in sidecars:
+        (config,) = sidecar["configs"]
+        assert config["source"] == "authorities"
+        assert str(Path(config["target"]).parent) == sidecar["environment"]["SSL_CERT_DIR"]
 
 
 def test_without_make_it_says_where_broker_and_store_come_from(

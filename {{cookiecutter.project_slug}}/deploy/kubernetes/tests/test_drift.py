@@ -186,6 +186,20 @@ def test_elsewhere_each_service_has_an_autoscaler_and_no_replicas_of_its_own(nam
         assert "replicas" not in overlay.services[service]["spec"]
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "local"])
+def test_where_others_run_the_servers_a_sidecar_trusts_the_authorities_named(name: str) -> None:
+    for deployment in named(name).services.values():
+        volume, _, folder = annotations(deployment)["dapr.io/volume-mounts"].partition(":")
+        assert annotations(deployment)["dapr.io/env"] == f"SSL_CERT_DIR={folder}"
+        (found,) = [
+            each["configMap"]
+            for each in deployment["spec"]["template"]["spec"]["volumes"]
+            if each["name"] == volume
+        ]
+        # Most servers need none of their own.
+        assert found == {"name": "authorities", "optional": True}
+
+
 def test_no_pod_runs_as_root_or_writes_to_its_image(overlay: Overlay) -> None:
     for deployment in overlay.services.values():
         pod = deployment["spec"]["template"]["spec"]
