@@ -15,6 +15,6 @@ async def count(apps: Iterable[App]) -> float:
     pages = []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
         for app in apps:
-            async with http.get(f"{app.url}/metrics/") as response:
+            async with http.get(f"{app.url}/metrics") as response:
                 pages.append(await response.text())
     return sum(float(value) for page in pages for value in RECEIVED.findall(page))

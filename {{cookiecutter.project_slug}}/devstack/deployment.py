@@ -24,10 +24,14 @@ SERVER = {"pubsub": "broker", "state": "store"}
 
 
 def environment(file: DaprFile) -> dict[str, str]:
-    """BROKER and STORE, and what the profiles say to the services."""
-    used = profiles.in_use(file)
-    names = {SERVER[profile.kind].upper(): profile.name for profile in used}
-    return names | dict(item for profile in used for item in profile.of_the_services.items())
+    """BROKER and STORE, how many containers of each, and what the profiles say to the services."""
+    found: dict[str, str] = {}
+    for profile in profiles.in_use(file):
+        server = SERVER[profile.kind].upper()
+        is_own = os.environ.keys() & settings(profile, password="").keys()
+        found |= {server: profile.name, f"{server}_REPLICAS": "0" if is_own else "1"}
+        found |= profile.of_the_services
+    return found
 
 
 def make_secrets(file: DaprFile, folder: Path = SECRETS) -> None:

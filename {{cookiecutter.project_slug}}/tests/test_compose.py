@@ -10,7 +10,7 @@ import yaml
 
 from devstack import deployment
 from devstack.daprfile import ROOT, RUN_FILE, DaprFile
-from devstack.profiles import COMPONENTS, Profile
+from devstack.profiles import COMPONENTS, Profile, in_use
 
 COMPOSE = ROOT / "deploy" / "compose"
 FILE = DaprFile()
@@ -152,3 +152,23 @@ def test_a_server_of_ones_own_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_fragment_that_is_not_there_is_named() -> None:
     with pytest.raises(AssertionError, match=r"there is no deploy/compose/no-service\.yaml"):
         read("no-service.yaml")
+
+
+def test_beside_a_server_of_ones_own_no_container_of_one_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (broker,) = [profile for profile in in_use(FILE) if profile.kind == "pubsub"]
+    for name in broker.environment:
+        monkeypatch.delenv(name, raising=False)
+    assert deployment.environment(FILE)["BROKER_REPLICAS"] == "1"
+    monkeypatch.setenv(next(iter(deployment.settings(broker, ""))), "broker.example.com:1")
+    assert deployment.environment(FILE)["BROKER_REPLICAS"] == "0"
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda each: f"{each.kind}-{each.name}")
+def test_how_many_containers_a_server_has_is_left_to_the_environment(profile: Profile) -> None:
+    ((name, server),) = read(f"servers/{profile.name}.yaml")["services"].items()
+    left = re.fullmatch(r"\$\{(\w+):-1\}", str(server["deploy"]["replicas"]))
+    # Otherwise there is none of it to start.
+    assert left is None or left[1] == f"{name.upper()}_REPLICAS"
+    assert left or server["deploy"]["replicas"] == 0

@@ -36,7 +36,7 @@ async def test_a_stranger_is_refused_at_the_routes_of_the_sidecar(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics/", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json"])
 async def test_health_metrics_and_the_services_own_api_are_open(
     workspace: DaprFile, service: str, path: str
 ) -> None:

@@ -21,12 +21,13 @@ def built(folder: Path) -> str:
 
 
 def all_of(workspace: Path, broker: str) -> dict[str, str]:
-    """Every overlay, by name: with KEDA, and a laptop with PostgreSQL, too."""
+    """Every overlay, by name: with KEDA, with monitoring, and a laptop with PostgreSQL, too."""
     kubernetes = workspace / "deploy" / "kubernetes"
     found = {name: built(kubernetes / "overlays" / name) for name in OVERLAYS}
     # Not for JetStream: its server is somebody else's, and so is what could tell what waits.
     if (kubernetes / "keda" / broker).is_dir():
         found["keda"] = _with(kubernetes, "overlays/production", [f"keda/{broker}"])
+    found["monitoring"] = _with(kubernetes, "overlays/production", ["monitoring"])
     parts = [f"brokers/{broker}", f"servers/{broker}", "stores/postgresql", "servers/postgresql"]
     found["postgresql"] = _with(kubernetes, "base", parts)
     return found

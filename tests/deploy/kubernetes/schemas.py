@@ -21,6 +21,7 @@ INT_OR_STRING = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
 USED = {
     *("Component", "Configuration", "Resiliency"),
     *("ScaledObject", "TriggerAuthentication", "PeerAuthentication", "Sidecar"),
+    *("PodMonitor", "PrometheusRule"),
 }
 LOCATION = "{{.ResourceKind}}-{{.Group}}-{{.ResourceAPIVersion}}.json"
 
@@ -38,7 +39,11 @@ def custom_resources() -> tuple[Schema, ...]:
     dapr = source(pins.RUNTIME_MODULE, "github.com/dapr/dapr") / "charts/dapr/crds"
     keda = source(MODULES / "crds", "github.com/kedacore/keda/v2") / "config/crd/bases"
     istio = source(MODULES / "crds", "istio.io/api") / "kubernetes"
+    operator = source(MODULES / "crds", "github.com/prometheus-operator/prometheus-operator")
+    prometheus = operator / "example/prometheus-operator-crd"
     files = [*dapr.glob("*.yaml"), *keda.glob("*.yaml"), *istio.glob("custom*.yaml")]
+    # Of the others, some hold a `=` that PyYAML cannot read.
+    files += [*prometheus.glob("*_podmonitors.yaml"), *prometheus.glob("*_prometheusrules.yaml")]
     # libyaml: these files are megabytes.
     found = (each for file in files for each in yaml.load_all(file.read_text(), yaml.CSafeLoader))
     used = tuple(each for each in found if each and each["spec"]["names"]["kind"] in USED)

@@ -1,10 +1,24 @@
 """What Prometheus may ask for at /metrics."""
 
-from prometheus_client import Counter
+from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 
 _MESSAGES = Counter("messages_received", "Messages that arrived", ["topic", "transport"])
+# Without a label it is there, as 0, before the first one: an alert sees that one, too.
+_DEAD_LETTERS = Counter("dead_letters", "Messages that were given up, and kept")
+
+
+def add_routes(app: FastAPI) -> None:
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_api_route("/metrics", metrics, include_in_schema=False)
 
 
 def received(topic: str, transport: str, count: int = 1) -> None:
     """Count messages by how they came: `pubsub` or `invocation`. Redeliveries count too."""
     _MESSAGES.labels(topic, transport).inc(count)
+
+
+def dead_lettered() -> None:
+    _DEAD_LETTERS.inc()

@@ -9,9 +9,8 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from fastapi import FastAPI
-from prometheus_client import make_asgi_app
 
-from chassis import health
+from chassis import health, metrics
 from chassis.cloudevents import CloudEvent, envelope
 from chassis.deadletters import KeptLetters
 from chassis.deadletters import api as deadletters
@@ -82,7 +81,7 @@ class Service:
         use_problem_details(self.app)
         health.add_routes(self.app, settings, self._alive, self._components)
         deadletters.add_routes(self.app, self.dead_letters, self.subscriptions.handle)
-        self.app.mount("/metrics", make_asgi_app())
+        metrics.add_routes(self.app)
 
     def subscribe(self, events: Handlers) -> None:
         """Choreography: events in, and the outcomes out as events for whoever listens."""

@@ -25,7 +25,7 @@ from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers, Step
 from chassis.inbox import Destination
 from chassis.logs import about
-from chassis.metrics import received
+from chassis.metrics import dead_lettered, received
 from chassis.processor import Processor
 from chassis.settings import ServiceSettings
 
@@ -171,6 +171,7 @@ class Subscriptions(DaprApp):
                 self._attempts.restore(letter.id, topic, cause, attempts)
             return RETRY
         self._attempts.take(letter.id)
+        dead_lettered()
         log.error("%s: dead-lettered as %s: %s", topic, letter.id, cause)
         return SUCCESS
 

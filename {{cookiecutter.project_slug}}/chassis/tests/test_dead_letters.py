@@ -1,4 +1,5 @@
 import json
+import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -193,6 +194,23 @@ async def test_letters_of_one_bulk_are_all_kept(bank: httpx.AsyncClient) -> None
     raws = [b"%d" % n for n in range(2 * PAGE_SIZE + 5)]
     assert await deliver(bank, *raws) == ["SUCCESS"] * len(raws)
     assert {letter["id"] for letter in await letters(bank)} == {str(letter_id(r)) for r in raws}
+
+
+async def test_each_letter_is_counted_and_a_success_is_not(
+    bank: httpx.AsyncClient, broken: Broken
+) -> None:
+    before = await counted(bank)
+    await deliver(bank, *(message(str(n)) for n in range(3)))
+    broken.cause = None
+    await deliver(bank, message("good"))
+    assert await counted(bank) == before + 3
+
+
+async def counted(bank: httpx.AsyncClient) -> float:
+    """What an alert on dead letters sees; all services of this process count together."""
+    page = (await bank.get("/metrics")).text
+    (value,) = re.findall(r"^dead_letters_total (\S+)$", page, re.MULTILINE)
+    return float(value)
 
 
 async def test_a_page_that_is_empty_is_gone(bank: httpx.AsyncClient, store: MemoryStore) -> None:

@@ -1,4 +1,4 @@
-"""Every overlay is what the schemas of Kubernetes, Dapr, KEDA and Istio allow, and no more."""
+"""Every overlay is what the schemas of Kubernetes, Dapr and its options allow, and no more."""
 
 import subprocess
 from pathlib import Path

@@ -11,7 +11,8 @@ import yaml
 
 from devstack.daprfile import ROOT
 
-OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+OVERLAYS = KUBERNETES / "overlays"
 NAMES = sorted(path.name for path in OVERLAYS.iterdir())
 
 Resource = Mapping[str, Any]
@@ -65,6 +66,20 @@ class Overlay:
 def named(name: str) -> Overlay:
     """Built once: it takes a second."""
     return Overlay(OVERLAYS / name)
+
+
+def with_options(place: Path, *components: Path) -> Overlay:
+    """The base and these components: what an overlay that takes them has."""
+    # Kustomize takes relative paths only.
+    up = Path(*[".."] * len(place.resolve().parts[1:]))
+    content = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [str(up / (KUBERNETES / "base").relative_to("/"))],
+        "components": [str(up / folder.relative_to("/")) for folder in components],
+    }
+    (place / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    return Overlay(place)
 
 
 def annotations(deployment: Resource) -> Mapping[str, str]:

@@ -1,14 +1,11 @@
 """With KEDA, every service is scaled by every topic that it hears, and by nothing else."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 
-from devstack.daprfile import ROOT, DaprFile
-from overlay import Overlay, Resource
+from devstack.daprfile import DaprFile
+from overlay import KUBERNETES, Overlay, Resource, with_options
 
-KEDA = ROOT / "deploy" / "kubernetes" / "keda"
+KEDA = KUBERNETES / "keda"
 BROKERS = sorted(path.name for path in KEDA.iterdir())
 #: How a trigger names what waits: a stream or a queue for each topic, a group or a queue for all.
 WHERE = {
@@ -27,20 +24,8 @@ def broker(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def option(tmp_path_factory: pytest.TempPathFactory, broker: str) -> Overlay:
-    """The base, this broker and its KEDA files: what an overlay that takes them has."""
-    place = tmp_path_factory.mktemp(broker).resolve()
-    kubernetes = KEDA.parent
-    components = [kubernetes / "brokers" / broker, KEDA / broker]
-    # Kustomize takes relative paths only.
-    up = Path(*[".."] * len(place.parts[1:]))
-    content = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [str(up / (kubernetes / "base").relative_to("/"))],
-        "components": [str(up / folder.relative_to("/")) for folder in components],
-    }
-    (place / "kustomization.yaml").write_text(yaml.safe_dump(content))
-    return Overlay(place)
+    place = tmp_path_factory.mktemp(broker)
+    return with_options(place, KUBERNETES / "brokers" / broker, KEDA / broker)
 
 
 def test_keda_takes_the_place_of_the_autoscalers(option: Overlay, broker: str) -> None:

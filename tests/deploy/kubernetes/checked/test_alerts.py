@@ -1,0 +1,58 @@
+"""Every alert is PromQL, and asks for metrics that a service or its sidecar has."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import promql_parser
+import pytest
+import yaml
+
+from runtime import pins
+from tests.deploy.kubernetes.programs import source
+
+#: The name of a series, of one that is counted in buckets included.
+NAME = re.compile(r"\b([a-z_]+?)(?:_bucket)?(?=[{\[])")
+
+
+@pytest.fixture(scope="module")
+def expressions(workspaces: dict[str, Path]) -> list[str]:
+    file = workspaces["redis"] / "deploy/kubernetes/monitoring/alerts.yaml"
+    (rule,) = yaml.safe_load_all(file.read_text())
+    return [each["expr"] for group in rule["spec"]["groups"] for each in group["rules"]]
+
+
+@pytest.fixture(scope="module")
+def known(workspaces: dict[str, Path]) -> set[str]:
+    return {*of_a_sidecar(), *of_a_service(workspaces["redis"])}
+
+
+def of_a_sidecar() -> Iterator[str]:
+    """As the exporter of daprd names what its source measures."""
+    dapr = source(pins.RUNTIME_MODULE, "github.com/dapr/dapr")
+    for file in (dapr / "pkg/diagnostics").glob("*_monitoring.go"):
+        for measure in re.findall(r'stats\.(?:Int64|Float64)\(\s*"(.+?)"', file.read_text()):
+            yield "dapr_" + re.sub(r"\W", "_", measure)
+
+
+def of_a_service(workspace: Path) -> Iterator[str]:
+    text = (workspace / "chassis/chassis/metrics.py").read_text()
+    for counter in re.findall(r'Counter\("(\w+)"', text):
+        yield f"{counter}_total"
+
+
+def test_every_expression_is_promql(expressions: list[str]) -> None:
+    assert expressions
+    for expression in expressions:
+        promql_parser.parse(expression)
+
+
+def test_every_metric_of_an_alert_is_there(expressions: list[str], known: set[str]) -> None:
+    for expression in expressions:
+        asked = set(NAME.findall(expression))
+        assert asked, expression
+        assert asked <= known, asked - known
+
+
+def test_a_metric_that_is_not_there_is_found(known: set[str]) -> None:
+    assert not set(NAME.findall("rate(messages_lost_total[5m])")) <= known
