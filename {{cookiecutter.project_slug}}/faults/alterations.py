@@ -14,12 +14,14 @@ from uuid import uuid4
 
 from dapr.proto import common_v1
 
+import chassis.late_answers
 from chassis import sidecar
 from chassis.cloudevents import CloudEvent, envelope
 from chassis.errors import Unavailable
 from chassis.handlers import Step
 from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing
 from chassis.invocation import Participants
+from chassis.late_answers import ANSWER, LateAnswers
 from chassis.ports import Write
 from chassis.processor import Processor
 from chassis.telemetry import consuming
@@ -46,6 +48,11 @@ class Alteration:
             return False
         self.seen += 1
         return self.seen == self.nth
+
+    def is_due_again(self) -> bool:
+        """True every nth time."""
+        self.seen += 1
+        return self.seen % self.nth == 0
 
 
 def mark(what: str) -> None:
@@ -163,6 +170,29 @@ def lose_replies(alteration: Alteration) -> None:
     replace(Processor, "_send", losing)
 
 
+def late_answers(alteration: Alteration) -> None:
+    """Every nth answer of a turn is its workflow's last one again, and its own is refused."""
+    answer = LateAnswers.intercept_unary_unary
+    last: dict[str, Any] = {}
+
+    def late(worker: LateAnswers, go_on: Any, details: Any, request: Any) -> Any:
+        if not details.method.endswith(ANSWER):
+            return answer(worker, go_on, details, request)
+        own, workflow = request, request.instanceId
+        if workflow in last and alteration.is_due_again():
+            mark(f"the last answer of {workflow} came late")
+            request = last[workflow]
+            worker.refused(workflow)
+        last[workflow] = own
+        return answer(worker, go_on, details, request)
+
+    replace(LateAnswers, "intercept_unary_unary", late)
+
+
+def with_repeats(_: Alteration) -> None:
+    replace(chassis.late_answers, "without_repeats", list)
+
+
 def repeat_calls(alteration: Alteration) -> None:
     """Every call of a participant arrives two to five times, some of them late."""
     ask = Participants.ask
@@ -257,8 +287,10 @@ ALTERATIONS: dict[str, Callable[[Alteration], None]] = {
     "kill-in-activity": kill_in_activity,
     "slow-handlers": slow_handlers,
     "lose-replies": lose_replies,
+    "late-answers": late_answers,
     "repeat-calls": repeat_calls,
     "delay-calls": delay_calls,
+    "with-repeats": with_repeats,
     "without-inbox": without_inbox,
     "without-recorded-outcomes": without_recorded_outcomes,
     "without-guards": without_guards,

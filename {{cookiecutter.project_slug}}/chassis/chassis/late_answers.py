@@ -18,6 +18,8 @@ import grpc
 
 #: The events that say what the workflow has asked for.
 ASKED = frozenset({"taskScheduled", "timerCreated", "childWorkflowInstanceCreated"})
+#: The method by which a worker answers.
+ANSWER = "/CompleteOrchestratorTask"
 #: What wakes a workflow whose answer was refused.
 REFUSED = "answer-refused"
 
@@ -40,7 +42,7 @@ class LateAnswers(grpc.UnaryStreamClientInterceptor, grpc.UnaryUnaryClientInterc
 
     def __init__(self, refused: Callable[[str], None]) -> None:
         """`refused` is called with the id of the workflow, in a thread of the worker."""
-        self._refused = refused
+        self.refused = refused
 
     def intercept_unary_stream(
         self, continuation: Callable[[Any, Any], Any], details: Any, request: Any
@@ -51,8 +53,8 @@ class LateAnswers(grpc.UnaryStreamClientInterceptor, grpc.UnaryUnaryClientInterc
         self, continuation: Callable[[Any, Any], Any], details: Any, request: Any
     ) -> Any:
         call = continuation(details, request)
-        if details.method.endswith("/CompleteOrchestratorTask") and call.exception() is not None:
-            self._refused(request.instanceId)
+        if details.method.endswith(ANSWER) and call.exception() is not None:
+            self.refused(request.instanceId)
         return call
 
 
