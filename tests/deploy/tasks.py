@@ -35,6 +35,14 @@ def crash_one(docker: Docker, service: str) -> None:
         time.sleep(0.5)
 
 
+def wait_until_whole(docker: Docker, service: str) -> None:
+    """Each of its tasks may just be on its way back."""
+    deadline = time.monotonic() + HEALTHY_SECONDS
+    while not is_whole(docker, service):
+        assert time.monotonic() < deadline, docker.run("stack", "ps", "--no-trunc", STACK)
+        time.sleep(0.5)
+
+
 def is_whole(docker: Docker, service: str) -> bool:
     """All its tasks are there and healthy."""
     healthy, wanted = replicas(docker)[service].split("/")
