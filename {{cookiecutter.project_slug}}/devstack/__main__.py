@@ -14,9 +14,13 @@ def run(arguments: argparse.Namespace) -> None:
     elif arguments.command == "down":
         stack.down()
     else:
-        for kind, name in (("pubsub", arguments.broker), ("state", arguments.store)):
-            if name:
-                profiles.use(kind, name)
+        given = {"pubsub": arguments.broker, "state": arguments.store}
+        wanted = {kind: name for kind, name in given.items() if name}
+        # All of them first: a wrong one must not leave half of it done.
+        for kind, name in wanted.items():
+            profiles.require(kind, name)
+        for kind, name in wanted.items():
+            profiles.use(kind, name)
 
 
 def main() -> int:

@@ -18,7 +18,6 @@ from devstack.daprfile import ROOT
 from devstack.errors import StackError
 
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
-VALUES = "deploy/kubernetes/dapr-values.yaml"
 ANSWER_SECONDS = 120
 ROLLOUT_SECONDS = 300
 #: The Secrets that the sidecars are told of by annotation, with one key: token.
@@ -68,10 +67,10 @@ def _require_dapr() -> None:
     try:
         _kubectl("get", "crd", "components.dapr.io", "--output=name")
     except StackError as error:
+        if "NotFound" not in str(error):
+            raise
         raise StackError(
-            f"Dapr is not in this cluster, or there is no cluster ({error}).\n"
-            "Install it: helm install dapr dapr --repo https://dapr.github.io/helm-charts "
-            f"--namespace dapr-system --create-namespace --values {VALUES} --wait"
+            "Dapr is not in this cluster: docs/kubernetes.md begins with how to install it"
         ) from error
 
 

@@ -1,11 +1,13 @@
 """What dapr.yaml says, so that no port and no profile is written down twice."""
 
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
 
 from devstack import yamlfile
 from devstack.errors import StackError
@@ -25,6 +27,10 @@ class App:
     metrics_port: int = Field(alias="metricsPort")
 
     @property
+    def ports(self) -> tuple[int, ...]:
+        return (self.app_port, self.http_port, self.grpc_port, self.metrics_port)
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.app_port}"
 
@@ -41,6 +47,18 @@ class _Common(BaseModel):
 class _Content(BaseModel):
     common: _Common
     apps: list[App]
+
+    @field_validator("apps")
+    @classmethod
+    def _are_distinct(cls, apps: list[App]) -> list[App]:
+        for what, given in (
+            ("appID", [app.app_id for app in apps]),
+            ("port", [port for app in apps for port in app.ports]),
+        ):
+            for one, times in Counter(given).items():
+                if times > 1:
+                    raise PydanticCustomError("twice", f"{what} {one} is there twice")
+        return apps
 
 
 class DaprFile:

@@ -51,7 +51,7 @@ class Profile:
         lines = [
             f"{self.kind} {self.name}: nothing answers at {':'.join(map(str, self.address))}.",
             *starts,
-            f"Or export {', '.join(self.environment)} for the one that you have.",
+            f"Your own is where {', '.join(self.environment)} say, exported before `make up`.",
         ]
         raise StackError("\n".join(lines))
 
@@ -76,16 +76,22 @@ def require_readable(file: DaprFile) -> None:
             yamlfile.documents(path)
 
 
+def require(kind: str, name: str) -> None:
+    """Raises `StackError` for a profile that is not there."""
+    if name not in _known(kind):
+        raise StackError(
+            f"there is no components/{kind}/{name}; there are {', '.join(_known(kind))}"
+        )
+
+
 def use(kind: str, name: str) -> None:
     """Change the lines of dapr.yaml and of the Kubernetes overlays that name this kind's profile.
 
     Raises `StackError` for a profile that is not there.
     """
-    known = sorted(path.name for path in (COMPONENTS / kind).iterdir())
-    if name not in known:
-        raise StackError(f"there is no components/{kind}/{name}; there are {', '.join(known)}")
+    require(kind, name)
     _replace(RUN_FILE, rf"(components/{kind})/[\w-]+", name)
-    one = "|".join(known)
+    one = "|".join(_known(kind))
     if kind == "pubsub":
         for overlay in OVERLAYS.glob("*/kustomization.yaml"):
             _replace(overlay, rf"(/(?:brokers|servers|keda))/(?:{one})\b", name)
@@ -93,6 +99,10 @@ def use(kind: str, name: str) -> None:
         # The other overlays have a database that somebody else runs, in any case.
         overlay = OVERLAYS / "local" / "kustomization.yaml"
         _replace(overlay, rf"(/(?:stores|servers))/(?:{one})\b", name)
+
+
+def _known(kind: str) -> list[str]:
+    return sorted(path.name for path in (COMPONENTS / kind).iterdir())
 
 
 def _require_folder(folder: Path) -> None:

@@ -4,10 +4,28 @@ import re
 
 from devstack.daprfile import ROOT
 from devstack.errors import StackError
+from devstack.processes import tail
+
+LOGS = ROOT / ".dapr" / "logs"
 
 FATAL = re.compile(r'level=fatal msg="(?P<why>.*?)" app_id=(?P<app>\S+)')
+# Of the CLI, in the log of the app.
+ENDED = re.compile(r"The App process exited with error code: (?P<why>.*)")
 # Only a warning of daprd, which goes on without what is in that file.
 UNREAD = re.compile(r'when parsing manifests yaml resource in (?P<why>.*?)" app_id=(?P<app>\S+)')
+
+
+def require_no_app_ended(since: float) -> None:
+    """Raises `StackError` with the last lines of an app, started since then, that ended by itself.
+
+    `dapr run` goes on without it.
+    """
+    for log in LOGS.glob("*_app_*.log"):
+        if log.stat().st_mtime < since:
+            continue
+        if found := ENDED.search(log.read_text(errors="replace")):
+            app = log.name.partition("_app_")[0]
+            raise StackError(f"{app} ended, {found['why']}. What it said:\n{tail(log)}")
 
 
 def require_none_gave_up(since: float) -> None:
@@ -16,7 +34,7 @@ def require_none_gave_up(since: float) -> None:
     A component that cannot reach its server, or is given a wrong password, ends its sidecar; one
     that it does not understand is missing ever after.
     """
-    for log in (ROOT / ".dapr" / "logs").glob("*_daprd_*.log"):
+    for log in LOGS.glob("*_daprd_*.log"):
         if log.stat().st_mtime < since:
             continue
         said = log.read_text(errors="replace")

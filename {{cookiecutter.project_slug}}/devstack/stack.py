@@ -110,6 +110,7 @@ def _run_services(found: runtime.Runtime, file: DaprFile, environment: dict[str,
     def ready(app: App) -> bool:
         # `dapr run` goes on without a sidecar that gave up, and the app would wait in vain.
         sidecars.require_none_gave_up(began)
+        sidecars.require_no_app_ended(began)
         return _ok(f"{app.url}/readyz")
 
     for app in file.apps.values():

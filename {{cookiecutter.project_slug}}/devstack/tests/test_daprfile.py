@@ -16,6 +16,8 @@ from devstack.errors import StackError
         ("- appID: inventory", "- appId: inventory", "apps[1].appID: Field required"),
         ("appPort: 8003", "appPort: http", "apps[2].appPort: Input should be a valid integer"),
         ("resourcesPaths:", "resourcePaths:", "common.resourcesPaths: Field required"),
+        ("appPort: 8003", "appPort: 8002", "apps: port 8002 is there twice"),
+        ("- appID: payments", "- appID: inventory", "apps: appID inventory is there twice"),
         ("127.0.0.1:50006", "127.0.0.1", "common.schedulerHostAddress"),
     ],
 )
