@@ -35,11 +35,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with rendered() as workspace, tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "benchmarks" / "bare", workspace / "bare")
-        generated = (workspace / "dapr.yaml").read_text()
         for broker in arguments.brokers:
             print(f"\nbroker {broker}", flush=True)
-            # A peer's file was the last one.
-            (workspace / "dapr.yaml").write_text(generated)
             use(workspace, broker, "sqlite")
             server = BROKERS[broker](Path(folder) / broker, workspace)
             show(

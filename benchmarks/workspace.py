@@ -52,9 +52,13 @@ def measure(
 def measure_as(
     workspace: Path, run_file: str, orders: int, environment: Mapping[str, str] = NOTHING
 ) -> Measured:
-    """As `measure`, with this dapr.yaml."""
+    """As `measure`, with this dapr.yaml in place of its own."""
+    own = (workspace / "dapr.yaml").read_text()
     (workspace / "dapr.yaml").write_text(run_file)
-    return measure(workspace, orders, environment=environment)
+    try:
+        return measure(workspace, orders, environment=environment)
+    finally:
+        (workspace / "dapr.yaml").write_text(own)
 
 
 def served_from(folder: str, run_file: str) -> str:
