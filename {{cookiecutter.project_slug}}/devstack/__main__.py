@@ -15,12 +15,7 @@ def run(arguments: argparse.Namespace) -> None:
         stack.down()
     else:
         given = {"pubsub": arguments.broker, "state": arguments.store}
-        wanted = {kind: name for kind, name in given.items() if name}
-        # All of them first: a wrong one must not leave half of it done.
-        for kind, name in wanted.items():
-            profiles.require(kind, name)
-        for kind, name in wanted.items():
-            profiles.use(kind, name)
+        profiles.use({kind: name for kind, name in given.items() if name})
 
 
 def main() -> int:

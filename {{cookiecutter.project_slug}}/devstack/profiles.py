@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,22 +77,22 @@ def require_readable(file: DaprFile) -> None:
             yamlfile.documents(path)
 
 
-def require(kind: str, name: str) -> None:
-    """Raises `StackError` for a profile that is not there."""
-    if name not in _known(kind):
-        raise StackError(
-            f"there is no components/{kind}/{name}; there are {', '.join(_known(kind))}"
-        )
+def use(chosen: Mapping[str, str]) -> None:
+    """Change the lines of dapr.yaml and of the Kubernetes overlays that name a profile, by kind.
 
-
-def use(kind: str, name: str) -> None:
-    """Change the lines of dapr.yaml and of the Kubernetes overlays that name this kind's profile.
-
-    Raises `StackError` for a profile that is not there.
+    Raises `StackError` for a profile that is not there, and leaves all as it is.
     """
-    require(kind, name)
+    for kind, name in chosen.items():
+        known = _folders(COMPONENTS / kind)
+        if name not in known:
+            raise StackError(f"there is no components/{kind}/{name}; there are {', '.join(known)}")
+    for kind, name in chosen.items():
+        _use(kind, name)
+
+
+def _use(kind: str, name: str) -> None:
     _replace(RUN_FILE, rf"(components/{kind})/[\w-]+", name)
-    one = "|".join(_known(kind))
+    one = "|".join(_folders(COMPONENTS / kind))
     if kind == "pubsub":
         for overlay in OVERLAYS.glob("*/kustomization.yaml"):
             _replace(overlay, rf"(/(?:brokers|servers|keda))/(?:{one})\b", name)
@@ -101,18 +102,17 @@ def use(kind: str, name: str) -> None:
         _replace(overlay, rf"(/(?:stores|servers))/(?:{one})\b", name)
 
 
-def _known(kind: str) -> list[str]:
-    return sorted(path.name for path in (COMPONENTS / kind).iterdir())
+def _folders(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
 
 
 def _require_folder(folder: Path) -> None:
     if (ROOT / folder).is_dir():
         return
     above = next(each for each in folder.parents if (ROOT / each).is_dir())
-    known = sorted(path.name for path in (ROOT / above).iterdir() if path.is_dir())
     raise StackError(
         f"dapr.yaml names {folder} in resourcesPaths, and there is no such folder; "
-        f"in {above} there are {', '.join(known)}"
+        f"in {above} there are {', '.join(_folders(ROOT / above))}"
     )
 
 

@@ -1,6 +1,8 @@
 """What the sidecars say of themselves: `dapr run -f .` writes their logs to .dapr/logs."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 from devstack.daprfile import ROOT
 from devstack.errors import StackError
@@ -20,10 +22,8 @@ def require_no_app_ended(since: float) -> None:
 
     `dapr run` goes on without it.
     """
-    for log in LOGS.glob("*_app_*.log"):
-        if log.stat().st_mtime < since:
-            continue
-        if found := ENDED.search(log.read_text(errors="replace")):
+    for log, said in _written("*_app_*.log", since):
+        if found := ENDED.search(said):
             app = log.name.partition("_app_")[0]
             raise StackError(f"{app} ended, {found['why']}. What it said:\n{tail(log)}")
 
@@ -34,10 +34,7 @@ def require_none_gave_up(since: float) -> None:
     A component that cannot reach its server, or is given a wrong password, ends its sidecar; one
     that it does not understand is missing ever after.
     """
-    for log in LOGS.glob("*_daprd_*.log"):
-        if log.stat().st_mtime < since:
-            continue
-        said = log.read_text(errors="replace")
+    for log, said in _written("*_daprd_*.log", since):
         if found := FATAL.search(said):
             # Dapr wraps an error in itself; the last part is what the server said.
             why = _unquoted(found).rsplit("[INIT_COMPONENT_FAILURE]: ", 1)[-1]
@@ -47,6 +44,13 @@ def require_none_gave_up(since: float) -> None:
                 f"the sidecar of {found['app']} does not understand {_unquoted(found)}\n"
                 f"Correct that file. Its log: {log}"
             )
+
+
+def _written(names: str, since: float) -> Iterator[tuple[Path, str]]:
+    """The logs of these names that were written to since then, and what is in them."""
+    for log in LOGS.glob(names):
+        if log.stat().st_mtime >= since:
+            yield log, log.read_text(errors="replace")
 
 
 def _unquoted(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -54,9 +54,7 @@ def test_a_workflow_whose_answer_is_refused_is_named() -> None:
 
 
 @contextmanager
-def sidecar(
-    items: list[Any], pending: frozenset[str] | set[str] = frozenset()
-) -> Iterator[tuple[Any, list[str]]]:
+def sidecar(items: list[Any], pending: Collection[str] = ()) -> Iterator[tuple[Any, list[str]]]:
     """What a worker sees of one that sends these, and takes answers for the pending workflows."""
 
     def complete(answer: Any, context: Any) -> Any:

@@ -26,10 +26,8 @@ HARMLESS = (
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(sidecars, "LOGS", tmp_path / ".dapr" / "logs")
-    logs = tmp_path / ".dapr" / "logs"
-    logs.mkdir(parents=True)
-    return logs / "orders_daprd_20261124160311.log"
+    monkeypatch.setattr(sidecars, "LOGS", tmp_path)
+    return tmp_path / "orders_daprd_20261124160311.log"
 
 
 @pytest.mark.parametrize(
@@ -53,11 +51,8 @@ def test_other_warnings_and_the_logs_of_an_earlier_start_are_no_trouble(log: Pat
     sidecars.require_none_gave_up(since=log.stat().st_mtime + 1)
 
 
-def test_an_app_that_ended_by_itself_is_named_with_what_it_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sidecars, "LOGS", tmp_path)
-    log = tmp_path / "payments_app_20261124171938.log"
+def test_an_app_that_ended_by_itself_is_named_with_what_it_said(log: Path) -> None:
+    log = log.with_name("payments_app_20261124171938.log")
     log.write_text(
         'ERROR:    Error loading ASGI app. Could not import module "payment.main".\n'
         "\nX  The App process exited with error code: exit status 1\n"
