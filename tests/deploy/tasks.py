@@ -4,10 +4,12 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 
 from tests.deploy.daemon import Docker
 
 STACK = "order-fulfilment"
+TASKS = ("stack", "ps", "--no-trunc", STACK)
 HEALTHY_SECONDS = 120
 GONE_SECONDS = 60
 
@@ -29,18 +31,16 @@ def crash_one(docker: Docker, service: str) -> None:
     before = running(docker, service)
     (state,) = json.loads(docker.run("inspect", min(before)))
     os.kill(state["State"]["Pid"], signal.SIGKILL)
-    deadline = time.monotonic() + HEALTHY_SECONDS
-    while running(docker, service) <= before or not is_whole(docker, service):
-        assert time.monotonic() < deadline, docker.run("stack", "ps", "--no-trunc", STACK)
-        time.sleep(0.5)
+    _wait_until(
+        lambda: not running(docker, service) <= before and is_whole(docker, service),
+        HEALTHY_SECONDS,
+        lambda: docker.run(*TASKS),
+    )
 
 
 def wait_until_whole(docker: Docker, service: str) -> None:
     """Each of its tasks may just be on its way back."""
-    deadline = time.monotonic() + HEALTHY_SECONDS
-    while not is_whole(docker, service):
-        assert time.monotonic() < deadline, docker.run("stack", "ps", "--no-trunc", STACK)
-        time.sleep(0.5)
+    _wait_until(lambda: is_whole(docker, service), HEALTHY_SECONDS, lambda: docker.run(*TASKS))
 
 
 def is_whole(docker: Docker, service: str) -> bool:
@@ -51,8 +51,17 @@ def is_whole(docker: Docker, service: str) -> bool:
 
 def wait_until_none_is_left(docker: Docker) -> None:
     """A removed stack takes its time to end its tasks."""
-    deadline = time.monotonic() + GONE_SECONDS
     label = f"label=com.docker.stack.namespace={STACK}"
-    while docker.run("ps", "--all", "--quiet", "--filter", label):
-        assert time.monotonic() < deadline, docker.run("ps", "--all")
+    _wait_until(
+        lambda: not docker.run("ps", "--all", "--quiet", "--filter", label),
+        GONE_SECONDS,
+        lambda: docker.run("ps", "--all"),
+    )
+
+
+def _wait_until(is_so: Callable[[], bool], seconds: float, state: Callable[[], str]) -> None:
+    """Fails after so many seconds with the state that there is then."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, state()
         time.sleep(0.5)
