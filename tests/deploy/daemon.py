@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.brokers.servers import install
+from tests.debian import install
 from tests.deploy import compose_plugin, network
 
 START_SECONDS = 60

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from tests.brokers.servers import install
+from tests.debian import install
 from tests.deploy.kubernetes.processes import Server
 from tests.deploy.kubernetes.programs import program
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime import pins
-from tests.brokers.servers import install
+from tests.debian import install
 from tests.deploy.kubernetes.programs import CACHE
 
 SUITE = "bookworm"

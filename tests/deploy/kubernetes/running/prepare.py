@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runtime import pins
-from tests.brokers.servers import install
+from tests.debian import install
 from tests.deploy.kubernetes.programs import PROGRAMS, program, source
 from tests.deploy.kubernetes.running import images
 from tests.deploy.kubernetes.running.images import Image
