@@ -1,14 +1,16 @@
 """python -m benchmarks.bare_chain [--rounds 3] [--orders 1000] [--brokers redis kafka ...]
 
-On each broker in turn: the generated choreography, the same without its guards (no inbox, no
-recorded outcomes, no ETags; it still parses what arrives, as it could not run otherwise), and
-benchmarks/bare, which has no domain either. All on the same profile, sidecars and topics, each
-round of each from empty.
+On each broker in turn: the generated choreography; benchmarks/bare, the chain without validation,
+inbox and domain, each message for itself and then in groups, as the workspace takes them; and the
+generated one without its guards (no inbox, no recorded outcomes, no ETags; it still parses what
+arrives, as it could not run otherwise). All on the same profile, sidecars and topics, each round of
+each from empty.
 """
 
 import argparse
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -39,30 +41,30 @@ def main() -> None:
             print(f"\nbroker {broker}", flush=True)
             use(workspace, broker, "sqlite")
             server = BROKERS[broker](Path(folder) / broker, workspace)
-            show(
-                alternating(
-                    arguments.rounds,
-                    {
-                        name: partial(_measure, workspace, run_file, server, arguments.orders)
-                        for name, run_file in _run_files(workspace).items()
-                    },
-                )
-            )
+            show(alternating(arguments.rounds, _peers(workspace, server, arguments.orders)))
 
 
-def _run_files(workspace: Path) -> dict[str, str]:
+def _peers(workspace: Path, server: Server, orders: int) -> dict[str, Callable[[], Measured]]:
     generated = (workspace / "dapr.yaml").read_text()
+    bare = served_from("bare", generated)
+
+    def peer(run_file: str, **environment: str) -> Callable[[], Measured]:
+        return partial(_measure, workspace, run_file, server, environment, orders)
+
     return {
-        "generated": generated,
-        "unguarded": unguarded(generated),
-        "bare": served_from("bare", generated),
+        "generated": peer(generated),
+        "bare": peer(bare),
+        "bare-in-groups": peer(bare, BARE_IN_GROUPS="true"),
+        "unguarded": peer(unguarded(generated)),
     }
 
 
-def _measure(workspace: Path, run_file: str, server: Server, orders: int) -> Measured:
+def _measure(
+    workspace: Path, run_file: str, server: Server, environment: Mapping[str, str], orders: int
+) -> Measured:
     server.start_afresh()
     try:
-        return measure_as(workspace, run_file, orders, server.environment)
+        return measure_as(workspace, run_file, orders, {**server.environment, **environment})
     finally:
         server.stop()
 

@@ -97,14 +97,14 @@ def alternating(
         for name, run in peers.items():
             measured = run()
             results[name].append(measured)
-            print(f"round {number + 1}: {name:10} {_one(measured)}", flush=True)
+            print(f"round {number + 1}: {name:14} {_one(measured)}", flush=True)
     return results
 
 
 def show(results: Mapping[str, Sequence[Measured]]) -> None:
     """The peers, and the ratio of the first one to each of the others, round by round."""
     for name, measured in results.items():
-        print(f"{name:10} {_spread([each.orders_per_second for each in measured])} orders/s")
+        print(f"{name:14} {_spread([each.orders_per_second for each in measured])} orders/s")
     (first, ours), *others = results.items()
     for name, theirs in others:
         pairs = zip(ours, theirs, strict=True)

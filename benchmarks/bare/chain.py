@@ -1,9 +1,10 @@
-"""What the services of the bare chain share: for each bulk a read, a transaction and a publish.
+"""What the services of the bare chain share: for each message a read, a transaction and a publish.
 
 Nothing is validated, no message is remembered, no failure is told from another, and no ETag is
 asked for.
 """
 
+import asyncio
 import json
 import os
 from base64 import b64decode
@@ -26,6 +27,8 @@ BULK = {
     "maxMessagesCount": 100,
     "maxAwaitDurationMs": 5,
 }
+#: All messages of a delivery share one read, one transaction and one publish, as in the workspace.
+IN_GROUPS = os.environ.get("BARE_IN_GROUPS") == "true"
 
 
 @cache
@@ -104,7 +107,9 @@ def _step(keys: Keys, onward: str | None) -> Callable[[Request], Any]:
             await bring_on([delivery["data_base64"]])
             return JSONResponse({"status": "SUCCESS"})
         entries = delivery["entries"]
-        await bring_on([entry["event"] for entry in entries])
+        messages = [entry["event"] for entry in entries]
+        groups = [messages] if IN_GROUPS else [[message] for message in messages]
+        await asyncio.gather(*(bring_on(group) for group in groups))
         done = [{"entryId": entry["entryId"], "status": "SUCCESS"} for entry in entries]
         return JSONResponse({"statuses": done})
 

@@ -1,6 +1,7 @@
 """A FastAPI app beside its sidecar: the parts of the chassis, composed and kept alive."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -131,6 +132,10 @@ class Service:
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         self.processor.start()
+        # What is loaded by now stays: to look through it for garbage again and again would take a
+        # quarter of what a message costs.
+        gc.collect()
+        gc.freeze()
         # In the background: the sidecar asks this app for its subscriptions while it starts itself.
         starting = asyncio.create_task(self._start_workflows())
         try:
