@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.brokers.servers import PostgreSQL, Server
-from tests.brokers.sidecars import SHORT, Bench, Probe, require_one_clear_line, wait_for
+from tests.brokers.sidecars import SHORT, Bench, Probe, require_one_clear_line
+from tests.waiting import wait_until
 
 DELIVERY_SECONDS = 60
 BIG = 200_000
@@ -110,13 +111,13 @@ class BrokerConformance:
     ) -> None:
         consumer = probe(app_id)
         consumer.publish(key=app_id, number=1, then="stall")
-        wait_for(consumer.stalled.exists, "the handler at work", DELIVERY_SECONDS)
+        wait_until("the handler at work", consumer.stalled.exists, DELIVERY_SECONDS)
 
         consumer.kill_app()
         consumer.killed.touch()
         consumer.start_app()
 
-        wait_for(lambda: consumer.numbers(app_id) == [1], "its redelivery", DELIVERY_SECONDS)
+        wait_until("its redelivery", lambda: consumer.numbers(app_id) == [1], DELIVERY_SECONDS)
 
     def test_what_can_never_succeed_is_dead_lettered_and_delays_nobody(
         self, probe: Callable[..., Probe], app_id: str
@@ -125,8 +126,8 @@ class BrokerConformance:
         consumer.publish(key=app_id, number=1, then="drop")
         consumer.publish(key=app_id, number=2)
 
-        wait_for(lambda: consumer.numbers(app_id) == [2], "the good one", DELIVERY_SECONDS)
-        wait_for(lambda: len(consumer.dead_letters()) == 1, "the dead letter", DELIVERY_SECONDS)
+        wait_until("the good one", lambda: consumer.numbers(app_id) == [2], DELIVERY_SECONDS)
+        wait_until("the dead letter", lambda: len(consumer.dead_letters()) == 1, DELIVERY_SECONDS)
 
     def test_what_fails_until_the_policy_gives_up_is_dead_lettered(
         self, probe: Callable[..., Probe], app_id: str
@@ -134,7 +135,7 @@ class BrokerConformance:
         consumer = probe(app_id, retry=SHORT)
         consumer.publish(key=app_id, number=1, then="retry")
 
-        wait_for(lambda: len(consumer.dead_letters()) == 1, "the dead letter", DELIVERY_SECONDS)
+        wait_until("the dead letter", lambda: len(consumer.dead_letters()) == 1, DELIVERY_SECONDS)
         assert consumer.dead_letters()[0]["attempts"] > 1
 
     def test_replicas_share_the_work_and_another_group_gets_it_all(
@@ -154,7 +155,7 @@ class BrokerConformance:
                 if key.startswith(f"{app_id}.")
             )
 
-        wait_for(lambda: len(set(shared())) == len(numbers), "all notes", DELIVERY_SECONDS)
+        wait_until("all notes", lambda: len(set(shared())) == len(numbers), DELIVERY_SECONDS)
         assert shared() == numbers
         assert first.notes()
         assert second.notes()
@@ -162,7 +163,7 @@ class BrokerConformance:
         def heard() -> set[int]:
             return {number for key, number, _ in other.notes() if key.startswith(f"{app_id}.")}
 
-        wait_for(lambda: heard() == set(numbers), "the other group's notes", DELIVERY_SECONDS)
+        wait_until("the other group's notes", lambda: heard() == set(numbers), DELIVERY_SECONDS)
 
     def test_one_key_keeps_its_order_where_that_is_promised(
         self, probe: Callable[..., Probe], app_id: str
@@ -173,9 +174,9 @@ class BrokerConformance:
             for key in keys:
                 consumer.publish(key=key, number=number)
 
-        wait_for(
-            lambda: all(len(set(consumer.numbers(key))) == 100 for key in keys),
+        wait_until(
             "all notes",
+            lambda: all(len(set(consumer.numbers(key))) == 100 for key in keys),
             DELIVERY_SECONDS,
         )
         for key in keys:
@@ -189,7 +190,7 @@ class BrokerConformance:
         consumer = probe(app_id)
         consumer.publish(key=app_id, number=1, text="x" * BIG)
 
-        wait_for(lambda: (app_id, 1, BIG) in consumer.notes(), "the message", DELIVERY_SECONDS)
+        wait_until("the message", lambda: (app_id, 1, BIG) in consumer.notes(), DELIVERY_SECONDS)
 
     def test_a_restart_of_the_broker_under_load_loses_nothing(
         self, probe: Callable[..., Probe], app_id: str, server: Server
@@ -216,7 +217,7 @@ class BrokerConformance:
 
         publisher = threading.Thread(target=load)
         publisher.start()
-        wait_for(lambda: len(accepted) > 100, "a third of the load", DELIVERY_SECONDS)
+        wait_until("a third of the load", lambda: len(accepted) > 100, DELIVERY_SECONDS)
         server.kill()
         server.start()
         publisher.join(2 * DELIVERY_SECONDS)
@@ -224,9 +225,9 @@ class BrokerConformance:
         assert len(accepted) == 300
         if not self.sidecar_outlives_broker:
             consumer.restart_sidecar()
-        wait_for(
-            lambda: len(set(accepted) - set(consumer.numbers(app_id))) <= self.lost_by_a_kill,
+        wait_until(
             "everything that was accepted",
+            lambda: len(set(accepted) - set(consumer.numbers(app_id))) <= self.lost_by_a_kill,
             2 * DELIVERY_SECONDS,
         )
 

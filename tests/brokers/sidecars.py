@@ -5,11 +5,10 @@ import os
 import re
 import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 import yaml
 
 from tests.brokers.servers import answers, free_port
+from tests.waiting import wait_until
 
 READY_SECONDS = 60
 #: A retry policy that a test sees the end of.
@@ -96,7 +96,9 @@ class Probe:
                 *("--placement-host-address", "", "--scheduler-host-address", ""),
             ],
         )
-        wait_for(self._ready, f"{self._name} and its sidecar", READY_SECONDS, self.fatal)
+        wait_until(
+            f"{self._name} and its sidecar", self._ready, READY_SECONDS, self._require_no_fatal_line
+        )
 
     def restart_sidecar(self) -> None:
         _end(self._daprd)
@@ -106,7 +108,7 @@ class Probe:
         python = self._bench.workspace / ".venv" / "bin" / "python"
         uvicorn = ["-m", "uvicorn", "probe:app", "--port", str(self._ports["app"])]
         self._app = self._run("app", [str(python), *uvicorn])
-        wait_for(lambda: answers(self._ports["app"]), f"the app of {self._name}", READY_SECONDS)
+        wait_until(f"the app of {self._name}", lambda: answers(self._ports["app"]), READY_SECONDS)
 
     def kill_app(self) -> None:
         assert self._app is not None
@@ -159,11 +161,12 @@ class Probe:
     def killed(self) -> Path:
         return self._log.with_suffix(".killed")
 
-    def fatal(self) -> list[str]:
-        """The lines with which the sidecar gave up."""
+    def _require_no_fatal_line(self) -> None:
+        """Raises `GaveUp` with the lines with which the sidecar gave up."""
         log = self._bench.folder / f"{self._name}.daprd.log"
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-        return [line for line in lines if "level=fatal" in line]
+        if fatal := [line for line in lines if "level=fatal" in line]:
+            raise GaveUp("\n".join(fatal))
 
     def _ready(self) -> bool:
         try:
@@ -218,18 +221,3 @@ def require_one_clear_line(bench: Bench, app_id: str, match: str) -> None:
 
 class GaveUp(Exception):
     """The sidecar ended itself; its text is the line that says why."""
-
-
-def wait_for(
-    holds: Callable[[], bool],
-    what: str,
-    seconds: float,
-    fatal: Callable[[], list[str]] = list,
-) -> None:
-    """Raises `AssertionError` when it does not hold in time, `GaveUp` when it never will."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if lines := fatal():
-            raise GaveUp("\n".join(lines))
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.1)

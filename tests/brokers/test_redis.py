@@ -6,7 +6,8 @@ import pytest
 
 from tests.brokers.conformance import DELIVERY_SECONDS, BrokerConformance
 from tests.brokers.servers import ManagedValkey, Valkey
-from tests.brokers.sidecars import Bench, Probe, require_one_clear_line, wait_for
+from tests.brokers.sidecars import Bench, Probe, require_one_clear_line
+from tests.waiting import wait_until
 
 
 class TestRedis(BrokerConformance):
@@ -33,7 +34,7 @@ def test_a_managed_server_takes_and_gives_messages(managed: Bench) -> None:
     try:
         probe.start()
         probe.publish(key="managed", number=1)
-        wait_for(lambda: probe.numbers() == [1], "the message", DELIVERY_SECONDS)
+        wait_until("the message", lambda: probe.numbers() == [1], DELIVERY_SECONDS)
     finally:
         probe.stop()
 

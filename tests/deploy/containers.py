@@ -3,11 +3,11 @@
 import json
 import os
 import signal
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from tests.deploy.daemon import Docker
+from tests.waiting import wait_until
 
 HEALTHY_SECONDS = 90
 
@@ -42,13 +42,18 @@ class Container:
 
     def wait_until_healthy_again(self, started: str) -> None:
         """Since it was `started`. Fails after a while."""
-        deadline = time.monotonic() + HEALTHY_SECONDS
-        while True:
+
+        def healthy_again() -> bool:
             state = self.inspect()["State"]
-            if state["StartedAt"] != started and state.get("Health", {}).get("Status") == "healthy":
-                return
-            assert time.monotonic() < deadline, f"{self.service}: {json.dumps(state)[:2000]}"
-            time.sleep(0.5)
+            health: str | None = state.get("Health", {}).get("Status")
+            return health == "healthy" and bool(state["StartedAt"] != started)
+
+        wait_until(
+            f"{self.service} is healthy again",
+            healthy_again,
+            HEALTHY_SECONDS,
+            state=lambda: json.dumps(self.inspect()["State"])[:2000],
+        )
 
 
 def names(docker: Docker) -> list[str]:

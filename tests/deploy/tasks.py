@@ -3,10 +3,9 @@
 import json
 import os
 import signal
-import time
-from collections.abc import Callable
 
 from tests.deploy.daemon import Docker
+from tests.waiting import wait_until
 
 STACK = "order-fulfilment"
 TASKS = ("stack", "ps", "--no-trunc", STACK)
@@ -31,16 +30,22 @@ def crash_one(docker: Docker, service: str) -> None:
     before = running(docker, service)
     (state,) = json.loads(docker.run("inspect", min(before)))
     os.kill(state["State"]["Pid"], signal.SIGKILL)
-    _wait_until(
+    wait_until(
+        f"{service} is whole, with another task",
         lambda: not running(docker, service) <= before and is_whole(docker, service),
         HEALTHY_SECONDS,
-        lambda: docker.run(*TASKS),
+        state=lambda: docker.run(*TASKS),
     )
 
 
 def wait_until_whole(docker: Docker, service: str) -> None:
     """Each of its tasks may just be on its way back."""
-    _wait_until(lambda: is_whole(docker, service), HEALTHY_SECONDS, lambda: docker.run(*TASKS))
+    wait_until(
+        f"{service} is whole",
+        lambda: is_whole(docker, service),
+        HEALTHY_SECONDS,
+        state=lambda: docker.run(*TASKS),
+    )
 
 
 def is_whole(docker: Docker, service: str) -> bool:
@@ -52,16 +57,9 @@ def is_whole(docker: Docker, service: str) -> bool:
 def wait_until_none_is_left(docker: Docker) -> None:
     """A removed stack takes its time to end its tasks."""
     label = f"label=com.docker.stack.namespace={STACK}"
-    _wait_until(
+    wait_until(
+        "no task is left",
         lambda: not docker.run("ps", "--all", "--quiet", "--filter", label),
         GONE_SECONDS,
-        lambda: docker.run("ps", "--all"),
+        state=lambda: docker.run("ps", "--all"),
     )
-
-
-def _wait_until(is_so: Callable[[], bool], seconds: float, state: Callable[[], str]) -> None:
-    """Fails after so many seconds with the state that there is then."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, state()
-        time.sleep(0.5)

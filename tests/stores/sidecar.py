@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from tests.brokers.servers import free_port
-from tests.brokers.sidecars import wait_for
+from tests.waiting import wait_until
 
 START_SECONDS = 60
 
@@ -97,7 +97,7 @@ def sidecar(folder: Path, component: Path, environment: Mapping[str, str]) -> It
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_for(lambda: _ready(ports["http"], process), "the sidecar", START_SECONDS)
+        wait_until("the sidecar", lambda: _ready(ports["http"], process), START_SECONDS)
         yield Sidecar(ports["http"])
     finally:
         process.terminate()

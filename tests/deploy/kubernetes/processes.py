@@ -3,10 +3,11 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from tests.waiting import wait_until
 
 END_SECONDS = 20
 
@@ -49,18 +50,3 @@ class Server:
     def _alive(self) -> None:
         told = self.log.read_text(errors="replace")[-3000:]
         assert self.process.poll() is None, f"{self.name} has ended:\n{told}"
-
-
-def wait_until(
-    what: str,
-    holds: Callable[[], bool],
-    seconds: float,
-    check: Callable[[], None] = lambda: None,
-    every: float = 0.2,
-) -> None:
-    """Raises AssertionError with what did not come true."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        check()
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
-        time.sleep(every)

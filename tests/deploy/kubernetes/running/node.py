@@ -13,9 +13,10 @@ from typing import Any
 import yaml
 
 from tests.deploy.kubernetes.api_server import ApiServer, api_server
-from tests.deploy.kubernetes.processes import Server, wait_until
+from tests.deploy.kubernetes.processes import Server
 from tests.deploy.kubernetes.programs import program
 from tests.deploy.kubernetes.running.prepare import PAUSE
+from tests.waiting import wait_until
 
 #: The API server must listen where pods reach it; names are answered there too.
 ADDRESS = "10.245.0.1"

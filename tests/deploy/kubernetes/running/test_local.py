@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.kubernetes.processes import wait_until
 from tests.deploy.kubernetes.running.node import Cluster
 from tests.deploy.kubernetes.running.prepare import SLUG
 from tests.deploy.kubernetes.running.workload import Workload
+from tests.waiting import wait_until
 
 #: Users of the images, to whom their disks belong.
 DAPRD, VALKEY = 65532, 999

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.kubernetes.processes import wait_until
 from tests.deploy.kubernetes.running.node import Cluster
 from tests.deploy.kubernetes.running.prepare import SERVICES, SLUG
 from tests.deploy.kubernetes.running.workload import Workload
+from tests.waiting import wait_until
 
 NAMESPACE, ELSEWHERE = "shop", "elsewhere"
 SERVER = 999
