@@ -26,7 +26,7 @@ from benchmarks.workspace import (
     show,
     use,
 )
-from tests.brokers.servers import Server
+from tests.brokers.servers.server import Server
 
 
 def main() -> None:

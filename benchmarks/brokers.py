@@ -13,7 +13,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.workspace import clean, rendered, run, use
-from tests.brokers.servers import Kafka, Moto, Nats, PostgreSQL, RabbitMQ, Server, Valkey
+from tests.brokers.servers.kafka import Kafka
+from tests.brokers.servers.moto import Moto
+from tests.brokers.servers.nats import Nats
+from tests.brokers.servers.postgresql import PostgreSQL
+from tests.brokers.servers.rabbitmq import RabbitMQ
+from tests.brokers.servers.server import Server
+from tests.brokers.servers.valkey import Valkey
 
 #: The server of each broker's profile: from a folder for its data, and the workspace.
 BROKERS: dict[str, Callable[[Path, Path], Server]] = {

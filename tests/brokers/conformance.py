@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.brokers.servers import PostgreSQL, Server
+from tests.brokers.servers.postgresql import PostgreSQL
+from tests.brokers.servers.server import Server
 from tests.brokers.sidecars import SHORT, Bench, Probe, require_one_clear_line
 from tests.waiting import wait_until
 

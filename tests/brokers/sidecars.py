@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.brokers.servers import answers, free_port
+from tests.brokers.servers.ports import answers, free_port
 from tests.waiting import wait_until
 
 READY_SECONDS = 60

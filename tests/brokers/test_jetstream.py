@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from tests.brokers.conformance import BrokerConformance
-from tests.brokers.servers import Nats
+from tests.brokers.servers.nats import Nats
 
 
 class TestJetStream(BrokerConformance):

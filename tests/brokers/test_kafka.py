@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from tests.brokers.conformance import BrokerConformance
-from tests.brokers.servers import Kafka
+from tests.brokers.servers.kafka import Kafka
 
 
 class TestKafka(BrokerConformance):

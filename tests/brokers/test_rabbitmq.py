@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from tests.brokers.conformance import BrokerConformance
-from tests.brokers.servers import RabbitMQ
+from tests.brokers.servers.rabbitmq import RabbitMQ
 
 
 class TestRabbitMQ(BrokerConformance):

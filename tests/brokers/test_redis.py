@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.brokers.conformance import DELIVERY_SECONDS, BrokerConformance
-from tests.brokers.servers import ManagedValkey, Valkey
+from tests.brokers.servers.valkey import ManagedValkey, Valkey
 from tests.brokers.sidecars import Bench, Probe, require_one_clear_line
 from tests.waiting import wait_until
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from tests.brokers.conformance import BrokerConformance
-from tests.brokers.servers import Moto
+from tests.brokers.servers.moto import Moto
 
 
 class TestSnsSqs(BrokerConformance):

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from tests.brokers.servers import free_port
+from tests.brokers.servers.ports import free_port
 from tests.waiting import wait_until
 
 START_SECONDS = 60

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers.servers import PostgreSQL
+from tests.brokers.servers.postgresql import PostgreSQL
 from tests.stores.conformance import StoreConformance
 from tests.stores.sidecar import Sidecar, sidecar
 from tests.template.rendering import WORKSPACE

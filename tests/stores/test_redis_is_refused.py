@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers.servers import Valkey
+from tests.brokers.servers.valkey import Valkey
 from tests.stores.sidecar import Sidecar, StaleETag, sidecar
 
 COMPONENT = """
