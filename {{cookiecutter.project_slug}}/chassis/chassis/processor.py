@@ -15,7 +15,7 @@ from chassis.errors import Refused, Rejected, StaleWrite, Unavailable
 from chassis.handlers import Step
 from chassis.inbox import Delivery, Destination, Inbox, Outgoing, to_its_topic
 from chassis.logs import about
-from chassis.ports import Broker, Store, Write
+from chassis.ports import Broker, Store
 from chassis.transaction import Snapshot, Transaction
 
 log = logging.getLogger(__name__)
@@ -115,54 +115,56 @@ class Processor:
     async def _run_and_commit(self, group: Group) -> tuple[Committed, Group]:
         """What was committed, and what failed and should be tried once more, alone."""
         for attempt in range(MAX_ATTEMPTS):
-            committed, failed, writes = await self._run(group)
+            snapshot = Snapshot(self._store)
+            committed, failed = await self._run(group, snapshot)
             try:
-                if writes:
-                    await self._store.commit(writes)
+                if snapshot.writes:
+                    await self._store.commit(list(snapshot.writes.values()))
                 return committed, failed
             except StaleWrite:
                 group = [*((delivery, done) for delivery, done, _ in committed), *failed]
                 await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))
         raise Unavailable(f"lost {MAX_ATTEMPTS} ETag races in a row: another replica is faster")
 
-    async def _run(self, group: Group) -> tuple[Committed, Group, list[Write]]:
-        snapshot = Snapshot(self._store)
-        transactions = [Transaction(snapshot, delivery.event) for delivery, _ in group]
+    async def _run(self, group: Group, snapshot: Snapshot) -> tuple[Committed, Group]:
         results = await asyncio.gather(
-            *(
-                self._run_once(delivery, tx)
-                for (delivery, _), tx in zip(group, transactions, strict=True)
-            )
+            *(self._run_once(delivery, snapshot) for delivery, _ in group)
         )
         committed: Committed = []
         failed: list[tuple[Delivery, Done]] = []
-        writes: dict[str, Write] = {}
-        for (delivery, done), tx, result in zip(group, transactions, results, strict=True):
-            # Order matters: what an earlier one of the group wrote, this one must have seen.
-            if tx.reads & writes.keys():
-                tx = Transaction(snapshot, delivery.event)
-                result = await self._run_once(delivery, tx)
-            if isinstance(result, Exception):
-                if len(group) == 1 or isinstance(result, Rejected):
-                    fail([(delivery, done)], result)
-                else:
-                    # It may have decided on a state that is not there any more: once more, alone.
-                    failed.append((delivery, done))
-                continue
-            writes |= {write.key: write for write in tx.writes}
-            snapshot.overlay(tx.writes)
-            committed.append((delivery, done, result))
-        return committed, failed, list(writes.values())
+        for (delivery, done), result in zip(group, results, strict=True):
+            # The others have ended, so nothing overtakes it again.
+            while result is None:
+                result = await self._run_once(delivery, snapshot)
+            if not isinstance(result, Exception):
+                committed.append((delivery, done, result))
+            elif len(group) == 1 or isinstance(result, Rejected):
+                fail([(delivery, done)], result)
+            else:
+                # It may have decided on a state that is not there any more: once more, alone.
+                failed.append((delivery, done))
+        return committed, failed
 
     async def _run_once(
-        self, delivery: Delivery, tx: Transaction
-    ) -> tuple[Outgoing, ...] | Exception:
-        """What failed is returned: the others of the group go on."""
+        self, delivery: Delivery, snapshot: Snapshot
+    ) -> tuple[Outgoing, ...] | Exception | None:
+        """What failed is returned: the others of the group go on.
+
+        None: another one has written what this one had read.
+        """
+        tx = Transaction(snapshot, delivery.event)
+        result: tuple[Outgoing, ...] | Exception
         try:
             async with asyncio.timeout(self._handler_timeout):
-                return await self._inbox.run_once(delivery, tx)
+                result = await self._inbox.run_once(delivery, tx)
         except Exception as error:
-            return error
+            result = error
+        # Order matters: with an await in between, two could write what both have read.
+        if tx.overtaken:
+            return None
+        if not isinstance(result, Exception):
+            tx.apply()
+        return result
 
     async def _send(self, committed: Committed) -> None:
         by_topic: dict[str, list[CloudEvent]] = defaultdict(list)

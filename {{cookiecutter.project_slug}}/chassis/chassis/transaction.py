@@ -1,7 +1,7 @@
 """Reads that remember their ETags, and writes that wait for the commit."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -22,6 +22,8 @@ class Snapshot:
     """
 
     def __init__(self, store: Store) -> None:
+        #: What the group writes at its commit.
+        self.writes: dict[str, Write] = {}
         self._store = store
         self._stored: dict[str, Stored] = {}
         self._wanted: dict[str, None] = {}
@@ -38,15 +40,20 @@ class Snapshot:
             missing = [key for key in keys if key not in self._stored]
         return [self._stored[key] for key in keys]
 
-    def overlay(self, writes: Sequence[Write]) -> None:
-        """Let the transactions after this one see its writes, under the ETag that was read."""
-        for write in writes:
-            self._stored[write.key] = Stored(write.value, write.etag)
+    def still_has(self, seen: Mapping[str, Stored]) -> bool:
+        """Whether nobody in the group has written since what was seen here."""
+        return all(self._stored[key] is stored for key, stored in seen.items())
+
+    def apply(self, writes: Mapping[str, Write]) -> None:
+        """Let the transactions after this one see its writes, under the ETags that it has seen."""
+        self.writes |= writes
+        self._stored |= {key: Stored(write.value, write.etag) for key, write in writes.items()}
 
     async def _fetch_wanted(self) -> None:
         await asyncio.sleep(0)
         wanted, self._wanted, self._fetch = list(self._wanted), {}, None
-        self._stored.update(await self._store.read(wanted))
+        # What is here stays: it may have been written since it was asked for.
+        self._stored = {**await self._store.read(wanted), **self._stored}
 
 
 class Transaction:
@@ -61,9 +68,8 @@ class Transaction:
         self.cause = cause
         #: When the handling began.
         self.now = datetime.now(UTC)
-        self.reads: set[str] = set()
         self._snapshot = snapshot
-        self._etags: dict[str, str | None] = {}
+        self._seen: dict[str, Stored] = {}
         self._writes: dict[str, Write] = {}
 
     async def get(self, key: str, kind: type[T]) -> T | None:
@@ -72,13 +78,16 @@ class Transaction:
 
     async def get_all(self, keys: Sequence[str], kind: type[T]) -> dict[str, T | None]:
         """The values under the keys, fetched together."""
-        self.reads.update(keys)
         found: dict[str, T | None] = {}
         for key, stored in zip(keys, await self._snapshot.read(keys), strict=True):
-            self._etags[key] = stored.etag
+            self._seen.setdefault(key, stored)
             value = self._writes[key].value if key in self._writes else stored.value
             found[key] = None if value is None else adapter(kind).validate_json(value)
         return found
+
+    async def fetch(self, *keys: str) -> None:
+        """Ask in one call for keys that `get` will read one after the other."""
+        await self._snapshot.read(keys)
 
     def put(self, key: str, value: object, *, ttl_seconds: int | None = None) -> None:
         """Write the value at commit. The key must have been read in this transaction."""
@@ -91,13 +100,18 @@ class Transaction:
         self._writes[key] = Write(key, None, self._etag(key))
 
     @property
-    def writes(self) -> list[Write]:
-        return list(self._writes.values())
+    def overtaken(self) -> bool:
+        """Whether another one of the group has written what this one had read."""
+        return not self._snapshot.still_has(self._seen)
+
+    def apply(self) -> None:
+        """Show the writes to the others of the group, and have them committed with theirs."""
+        self._snapshot.apply(self._writes)
 
     def _etag(self, key: str) -> str | None:
-        if key not in self.reads:
+        if key not in self._seen:
             raise LookupError(f"{key!r} was written without being read: its ETag is not known")
-        return self._etags[key]
+        return self._seen[key].etag
 
 
 def adapter(kind: Any) -> TypeAdapter[Any]:

@@ -71,6 +71,37 @@ async def test_deliveries_of_a_group_see_each_other_on_one_key(
     assert len(store.commits) == 1
 
 
+async def test_handlers_that_wait_for_nothing_but_their_reads_run_once_on_one_key(
+    processor: Processor, store: MemoryStore
+) -> None:
+    runs: list[int] = []
+
+    async def counted(asked: Deposit, tx: Transaction) -> Deposited:
+        runs.append(asked.amount)
+        return await deposit(asked, tx)
+
+    await asyncio.gather(
+        *(processor.process(event(str(n), amount=n), step(counted, Deposit)) for n in range(5))
+    )
+    assert runs == [0, 1, 2, 3, 4]
+    assert store.get("ada", int) == 10
+
+
+async def test_a_handler_that_was_overtaken_while_it_waited_is_run_once_more(
+    processor: Processor, store: MemoryStore
+) -> None:
+    async def slow(asked: Deposit, tx: Transaction) -> Deposited:
+        deposited = await deposit(asked, tx)
+        await asyncio.sleep(0.01 * (5 - asked.amount))
+        return deposited
+
+    results = await asyncio.gather(
+        *(processor.process(event(str(n), amount=n), step(slow, Deposit)) for n in range(1, 5))
+    )
+    assert store.get("ada", int) == 10
+    assert len({outcome.data["balance"] for (outcome,) in results}) == 4
+
+
 async def test_one_event_delivered_twice_in_a_group_has_one_effect(
     processor: Processor, store: MemoryStore
 ) -> None:

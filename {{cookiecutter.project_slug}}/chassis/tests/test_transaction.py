@@ -1,9 +1,10 @@
 import asyncio
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from chassis.cloudevents import envelope
-from chassis.ports import Write
+from chassis.ports import Stored, Write
 from chassis.testing import MemoryStore
 from chassis.testing.bank import Deposit
 from chassis.transaction import Snapshot, Transaction
@@ -46,19 +47,25 @@ async def test_nothing_is_stored_before_the_commit(tx: Transaction, store: Memor
     assert store.get("ada", int) is None
 
 
-async def test_a_write_carries_the_etag_that_was_read(tx: Transaction, store: MemoryStore) -> None:
+async def test_a_write_carries_the_etag_that_was_read(
+    snapshot: Snapshot, tx: Transaction, store: MemoryStore
+) -> None:
     store.put("ada", 5)
     etag = (await store.read(["ada"]))["ada"].etag
     await tx.get("ada", int)
     tx.put("ada", 6)
     tx.put("ada", 7, ttl_seconds=60)
-    assert tx.writes == [Write("ada", b"7", etag, ttl_seconds=60)]
+    tx.apply()
+    assert snapshot.writes == {"ada": Write("ada", b"7", etag, ttl_seconds=60)}
 
 
-async def test_a_write_of_an_absent_key_demands_that_it_is_still_absent(tx: Transaction) -> None:
+async def test_a_write_of_an_absent_key_demands_that_it_is_still_absent(
+    snapshot: Snapshot, tx: Transaction
+) -> None:
     await tx.get("ada", int)
     tx.put("ada", 1)
-    assert tx.writes == [Write("ada", b"1", etag=None)]
+    tx.apply()
+    assert snapshot.writes == {"ada": Write("ada", b"1", etag=None)}
 
 
 async def test_transactions_side_by_side_read_in_one_call(
@@ -74,6 +81,14 @@ async def test_a_key_is_fetched_once_for_a_group(snapshot: Snapshot, store: Memo
     await Transaction(snapshot, CAUSE).get("ada", int)
     await Transaction(snapshot, CAUSE).get_all(["ada", "bob"], int)
     assert store.reads == [["ada"], ["bob"]]
+
+
+async def test_what_is_fetched_ahead_is_read_without_another_call(
+    tx: Transaction, store: MemoryStore
+) -> None:
+    await tx.fetch("ada", "bob")
+    assert [await tx.get("ada", int), await tx.get("bob", int)] == [None, None]
+    assert store.reads == [["ada", "bob"]]
 
 
 async def test_a_transaction_that_ends_early_does_not_end_the_read_of_another(
@@ -92,8 +107,44 @@ async def test_a_transaction_sees_an_earlier_one_of_its_group(
 ) -> None:
     await tx.get("ada", int)
     tx.put("ada", 5)
-    snapshot.overlay(tx.writes)
+    tx.apply()
     later = Transaction(snapshot, CAUSE)
     assert await later.get("ada", int) == 5
     later.put("ada", 6)
-    assert later.writes == [Write("ada", b"6", etag=None)]
+    later.apply()
+    # One write, as if it had been one transaction: the ETag is that of the store.
+    assert snapshot.writes == {"ada": Write("ada", b"6", etag=None)}
+
+
+async def test_a_transaction_is_overtaken_when_another_writes_what_it_has_read(
+    snapshot: Snapshot, tx: Transaction
+) -> None:
+    faster = Transaction(snapshot, CAUSE)
+    await tx.get("ada", int)
+    await faster.get("ada", int)
+    faster.put("ada", 5)
+    assert not tx.overtaken
+    faster.apply()
+    # To read it again does not help: what it has decided before rests on what it saw first.
+    assert await tx.get("ada", int) == 5
+    assert tx.overtaken
+
+
+async def test_a_read_that_comes_late_does_not_undo_a_write_of_the_group() -> None:
+    class Slow(MemoryStore):
+        async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+            found = await super().read(keys)
+            await asyncio.sleep(0.01 if len(self.reads) > 1 else 0)
+            return found
+
+    snapshot = Snapshot(Slow())
+    writer = Transaction(snapshot, CAUSE)
+    reading = asyncio.create_task(writer.get("ada", int))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    late = asyncio.create_task(Transaction(snapshot, CAUSE).get("ada", int))
+    await reading
+    writer.put("ada", 5)
+    writer.apply()
+    assert await late == 5
+    assert await Transaction(snapshot, CAUSE).get("ada", int) == 5

@@ -25,11 +25,11 @@ def reservation_key(order_id: OrderId) -> str:
 
 
 async def reserve_stock(command: ReserveStock, tx: Transaction) -> StockReserved | StockRejected:
-    order_id = command.order_id
+    order_id, quantities = command.order_id, command.order.quantities
+    await tx.fetch(reservation_key(order_id), *map(stock_key, quantities))
     held = await tx.get(reservation_key(order_id), Reservation)
     # Idempotent by order too: the answer of the first time stands.
     if held is None:
-        quantities = command.order.quantities
         stock = await _stock(quantities, tx)
         stock_left, held = domain.reserve(stock, order_id, quantities)
         _put(stock_left, held, tx)

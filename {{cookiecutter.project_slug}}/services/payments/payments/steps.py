@@ -27,6 +27,7 @@ async def capture_payment(
     command: CapturePayment, tx: Transaction
 ) -> PaymentCaptured | PaymentDeclined:
     order_id, order = command.order_id, command.order
+    await tx.fetch(payment_key(order_id), card_key(order.card))
     payment = await tx.get(payment_key(order_id), Payment)
     # Idempotent by order too: the answer of the first time stands.
     if payment is None:
