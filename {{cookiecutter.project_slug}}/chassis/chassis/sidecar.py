@@ -80,6 +80,8 @@ class Sidecar:
                 )
                 for position, event in enumerate(events)
             ],
+            # It is a CloudEvent already: the sidecar need not read it and write it anew.
+            metadata={"rawPayload": "true"},
         )
         reply = await self._call(f"publish to {topic}", self._stub.BulkPublishEvent, request)
         for failed in reply.failedEntries:
