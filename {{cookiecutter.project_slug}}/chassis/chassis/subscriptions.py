@@ -98,12 +98,11 @@ class Subscriptions(DaprApp):
         subscription = self._by_topic.get(topic)
         if subscription is None:
             raise Rejected(f"{self._settings.app_id} does not subscribe to {topic!r}")
-        with about(event):
-            await self._processor.process(
-                event, subscription.step, subscription.destination or (lambda _: event.replyto)
-            )
-            if subscription.then is not None:
-                await subscription.then(event)
+        await self._processor.process(
+            event, subscription.step, subscription.destination or (lambda _: event.replyto)
+        )
+        if subscription.then is not None:
+            await subscription.then(event)
 
     def _subscribe(self, topic: str, verdict: Callable[[bytes, str], Awaitable[str]]) -> None:
         async def deliver(request: Request) -> dict[str, Any]:

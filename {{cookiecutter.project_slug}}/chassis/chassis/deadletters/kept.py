@@ -14,6 +14,7 @@ from chassis.deadletters.letter import DeadLetter, Summary, cause_of
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Step, step
 from chassis.inbox import to_the_caller
+from chassis.logs import about
 from chassis.messages import Message
 from chassis.ports import Store
 from chassis.processor import Processor
@@ -110,7 +111,8 @@ class KeptLetters:
         if letter.topic is None:
             raise Rejected("its topic is not known, so no handler is")
         try:
-            await handle(event, letter.topic)
+            with about(event):
+                await handle(event, letter.topic)
         except (Unavailable, OSError, TimeoutError):
             raise
         except Exception as error:
