@@ -39,8 +39,9 @@ class Kafka(Server):
         if not properties.exists():
             properties.write_text(self._properties(free_port()))
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            formatting = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
-            subprocess.run(["java", "-cp", jars, *formatting], check=True, capture_output=True)
+            # One argument: an id may begin with a hyphen.
+            formatting = ["format", f"--cluster-id={cluster}", f"--config={properties}"]
+            self._prepare(["java", "-cp", jars, "kafka.tools.StorageTool", *formatting])
         self._run(["java", "-Xmx512m", "-cp", jars, "kafka.Kafka", str(properties)])
         self._wait()
 

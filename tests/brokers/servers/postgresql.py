@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -39,14 +38,7 @@ class PostgreSQL(Server):
                 for path in (self.folder, password, *self._certificate.paths):
                     shutil.chown(path, user, user)
             making = ["-D", str(data), "-U", "postgres", "-A", "scram-sha-256", "--pwfile"]
-            subprocess.run(
-                [str(binaries / "initdb"), *making, str(password)],
-                check=True,
-                capture_output=True,
-                cwd=self.folder,
-                user=user,
-                group=user,
-            )
+            self._prepare([str(binaries / "initdb"), *making, str(password)], user)
         listening = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
         settings = {
             "max_connections": "200",

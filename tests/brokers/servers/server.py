@@ -82,6 +82,14 @@ class Server(ABC):
             )
         self._processes.append(process)
 
+    def _prepare(self, command: Sequence[str], user: str | None = None) -> None:
+        """Run what must have ended before the server starts. Raises with what it said."""
+        done = subprocess.run(
+            command, cwd=self.folder, user=user, group=user, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not answers(self.port):
