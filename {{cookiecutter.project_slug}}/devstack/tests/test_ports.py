@@ -19,6 +19,17 @@ def test_a_busy_port_is_named_with_its_purpose_and_its_holder() -> None:
     assert f"port {port} (API of orders) is taken by process {os.getpid()}" in str(refusal.value)
 
 
+def test_a_port_that_an_outgoing_connection_has_is_busy_too() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as outgoing,
+    ):
+        port = outgoing.getsockname()[1]
+
+        with pytest.raises(StackError, match=f"taken by process {os.getpid()}"):
+            ports.require_free({port: "scheduler"})
+
+
 def test_free_ports_are_no_trouble() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
