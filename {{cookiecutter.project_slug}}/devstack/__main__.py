@@ -4,7 +4,8 @@ import argparse
 import signal
 import sys
 
-from devstack import profiles, stack
+from devstack import processes, profiles, stack
+from devstack.daprfile import DaprFile
 from devstack.errors import StackError
 
 
@@ -16,6 +17,10 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         given = {"pubsub": arguments.broker, "state": arguments.store}
         profiles.use({kind: name for kind, name in given.items() if name})
+        for profile in profiles.in_use(DaprFile()):
+            print(f"{profile.kind}: {profile.name}")
+        if processes.running():
+            print("What is up still has what it was started with: `make down up`.")
 
 
 def main() -> int:

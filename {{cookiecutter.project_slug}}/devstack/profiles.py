@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,9 @@ class Profile:
     @property
     def environment(self) -> dict[str, str]:
         """What is read from the environment with it; where unset, as for development."""
-        settings = (line for line in self._development if "=" in line and not line.startswith("#"))
-        defaults = dict(line.split("=", 1) for line in settings)
+        # As a shell reads it: `source` must give the same.
+        settings = shlex.split("\n".join(self._development), comments=True)
+        defaults = dict(setting.split("=", 1) for setting in settings)
         return {name: os.environ.get(name, default) for name, default in defaults.items()}
 
     @property
@@ -44,17 +46,14 @@ class Profile:
                 return host, int(port)
         return None
 
-    def require_server(self) -> None:
-        """Raises `StackError`, which says how to start one, if no server answers."""
+    @property
+    def missing_server(self) -> str | None:
+        """How to start its server, if it needs one and none answers."""
         if self.address is None or ports.answers(self.address[1], self.address[0]):
-            return
+            return None
         starts = [line.removeprefix("# ") for line in self._development if line.startswith(START)]
-        lines = [
-            f"{self.kind} {self.name}: nothing answers at {':'.join(map(str, self.address))}.",
-            *starts,
-            f"Your own is where {', '.join(self.environment)} say, exported before `make up`.",
-        ]
-        raise StackError("\n".join(lines))
+        silent = f"{self.kind} {self.name}: nothing answers at {':'.join(map(str, self.address))}."
+        return "\n".join([silent, *starts])
 
     @property
     def _development(self) -> list[str]:
@@ -68,6 +67,14 @@ def in_use(file: DaprFile) -> list[Profile]:
     for folder in folders:
         _require_folder(folder)
     return [Profile(path.parent.name, path.name) for path in folders if len(path.parts) == 3]
+
+
+def require_servers(used: Sequence[Profile]) -> None:
+    """Raises `StackError`, which names each server that is missing and says how to start one."""
+    missing = [missing for profile in used if (missing := profile.missing_server)]
+    if missing:
+        own = "Or export where your own is before `make up`: see docs/brokers.md."
+        raise StackError("\n".join([*missing, own]))
 
 
 def require_readable(file: DaprFile) -> None:

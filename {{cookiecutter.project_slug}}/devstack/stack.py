@@ -54,7 +54,8 @@ def up() -> None:
         for profile in used:
             if profile.name == "redis" and profile.address == ("127.0.0.1", REDIS_PORT):
                 _ensure("broker", REDIS_PORT, _valkey(), found)
-            profile.require_server()
+        profiles.require_servers(used)
+        for profile in used:
             if profile == streams.PROFILE:
                 streams.make(streams.topics())
             environment |= profile.environment
@@ -99,6 +100,7 @@ def _ensure(name: str, port: int, command: list[str] | None, found: runtime.Runt
             f"{name}: nothing answers on port {port}, and {found.home}/.dapr/bin has no {name}: "
             "`dapr init` was made with Docker, so start its container, or use a slim install."
         )
+    ports.require_free({port: name})
     process = processes.start(name, command, found.environment)
     _wait(f"{name} on port {port}", lambda: ports.answers(port), name, process)
 

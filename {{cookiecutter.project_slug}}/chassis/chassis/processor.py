@@ -150,7 +150,7 @@ class Processor:
     ) -> tuple[Outgoing, ...] | Exception | None:
         """What failed is returned: the others of the group go on.
 
-        None: another one has written what this one had read.
+        None: what it has read was written by another one since, so it must run again.
         """
         tx = Transaction(snapshot, delivery.event)
         result: tuple[Outgoing, ...] | Exception
@@ -159,7 +159,7 @@ class Processor:
                 result = await self._inbox.run_once(delivery, tx)
         except Exception as error:
             result = error
-        # Order matters: with an await in between, two could write what both have read.
+        # Order matters: no await between asking and applying, or two could write what both read.
         if tx.overtaken:
             return None
         if not isinstance(result, Exception):

@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class Snapshot:
-    """The keys that a group of transactions has read, each fetched once.
+    """The store as a group of transactions sees it: what they have read, and what they write.
 
     Handlers of a group run side by side; what they ask for in one turn of the event loop is
-    fetched in one call.
+    fetched in one call, and what one has written is what those after it read.
     """
 
     def __init__(self, store: Store) -> None:
@@ -86,7 +86,7 @@ class Transaction:
         return found
 
     async def fetch(self, *keys: str) -> None:
-        """Ask in one call for keys that `get` will read one after the other."""
+        """Ask in one call for keys that `get` will read one after the other, as it still must."""
         await self._snapshot.read(keys)
 
     def put(self, key: str, value: object, *, ttl_seconds: int | None = None) -> None:
@@ -101,7 +101,7 @@ class Transaction:
 
     @property
     def overtaken(self) -> bool:
-        """Whether another one of the group has written what this one had read."""
+        """Whether a key that this one has read was written by another one of the group since."""
         return not self._snapshot.still_has(self._seen)
 
     def apply(self) -> None:

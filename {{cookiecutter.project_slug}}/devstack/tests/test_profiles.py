@@ -1,5 +1,7 @@
 """What dapr.yaml names is looked at before anything starts."""
 
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from devstack import profiles
 from devstack.daprfile import RUN_FILE, DaprFile
 from devstack.errors import StackError
-from devstack.profiles import COMPONENTS
+from devstack.profiles import COMPONENTS, Profile
 
 
 def naming(resource: str, folder: Path) -> DaprFile:
@@ -51,3 +53,28 @@ def test_the_file_and_the_line_of_a_component_that_is_no_yaml_are_named(tmp_path
 
 def test_the_components_there_are_can_be_read() -> None:
     profiles.require_readable(DaprFile())
+
+
+DEVELOPMENT = sorted(COMPONENTS.glob("*/*/development.env"))
+
+
+@pytest.mark.parametrize("file", DEVELOPMENT, ids=lambda file: file.parent.name)
+def test_a_shell_that_sources_a_profile_gets_what_make_up_gives(file: Path) -> None:
+    given = Profile(file.parent.parent.name, file.parent.name).environment
+    shell = ["env", "-i", "bash", "-c", 'set -a; source "$0"; env -0', str(file)]
+    sourced = subprocess.run(shell, check=True, capture_output=True, text=True).stdout
+    found = dict(line.split("=", 1) for line in sourced.strip("\0").split("\0"))
+    assert given.items() <= found.items()
+
+
+def test_every_server_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("RABBITMQ_URL", f"amqp://guest:guest@127.0.0.1:{port}")
+    monkeypatch.setenv("POSTGRES_URL", f"host=127.0.0.1 port={port} user=postgres")
+    with pytest.raises(StackError) as refusal:
+        profiles.require_servers([Profile("pubsub", "rabbitmq"), Profile("state", "postgresql")])
+    message = str(refusal.value)
+    assert f"pubsub rabbitmq: nothing answers at 127.0.0.1:{port}." in message
+    assert f"state postgresql: nothing answers at 127.0.0.1:{port}." in message
+    assert message.count("Start one: docker run") == 2

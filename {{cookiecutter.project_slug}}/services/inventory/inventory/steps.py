@@ -28,7 +28,7 @@ async def reserve_stock(command: ReserveStock, tx: Transaction) -> StockReserved
     order_id, quantities = command.order_id, command.order.quantities
     await tx.fetch(reservation_key(order_id), *map(stock_key, quantities))
     held = await tx.get(reservation_key(order_id), Reservation)
-    # Idempotent by order too: the answer of the first time stands.
+    # Idempotent by order too: what was decided for it stands.
     if held is None:
         stock = await _stock(quantities, tx)
         stock_left, held = domain.reserve(stock, order_id, quantities)

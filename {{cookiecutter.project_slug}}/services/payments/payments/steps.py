@@ -29,7 +29,7 @@ async def capture_payment(
     order_id, order = command.order_id, command.order
     await tx.fetch(payment_key(order_id), card_key(order.card))
     payment = await tx.get(payment_key(order_id), Payment)
-    # Idempotent by order too: the answer of the first time stands.
+    # Idempotent by order too: what was decided for it stands.
     if payment is None:
         card = await tx.get(card_key(order.card), Card) or Card(settings.card_limit_cents)
         charged, payment = domain.capture(card, order_id, order.card, order.total_cents)

@@ -16,7 +16,7 @@ async def dispatch_shipment(
 ) -> ShipmentDispatched | ShipmentFailed:
     order_id = command.order_id
     shipment = await tx.get(shipment_key(order_id), Shipment)
-    # Idempotent by order too: the answer of the first time stands.
+    # Idempotent by order too: what was decided for it stands.
     if shipment is None:
         shipment = domain.dispatch(order_id, command.order.country, settings.served_countries)
         tx.put(shipment_key(order_id), shipment)
