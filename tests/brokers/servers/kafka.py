@@ -76,7 +76,7 @@ sasl.mechanism.inter.broker.protocol=PLAIN
 listener.name.client.plain.sasl.jaas.config={login} \\
   username="broker" password="broker" user_broker="broker" user_workspace="right";
 log.dirs={self.folder}/data
-num.partitions=6
+num.partitions=24
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
