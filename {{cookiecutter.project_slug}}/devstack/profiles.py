@@ -1,13 +1,11 @@
 """The broker and the store in use: which profile of components/, and where its server is."""
 
-import os
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack import ports, yamlfile
+from devstack import envfile, ports, yamlfile
 from devstack.daprfile import ROOT, RUN_FILE, DaprFile
 from devstack.errors import StackError
 
@@ -27,10 +25,7 @@ class Profile:
     @property
     def environment(self) -> dict[str, str]:
         """What is read from the environment with it; where unset, as for development."""
-        # As a shell reads it: `source` must give the same.
-        settings = shlex.split("\n".join(self._development), comments=True)
-        defaults = dict(setting.split("=", 1) for setting in settings)
-        return {name: os.environ.get(name, default) for name, default in defaults.items()}
+        return envfile.read(self._file) if self._file.exists() else {}
 
     @property
     def of_the_services(self) -> dict[str, str]:
@@ -51,14 +46,14 @@ class Profile:
         """How to start its server, if it needs one and none answers."""
         if self.address is None or ports.answers(self.address[1], self.address[0]):
             return None
-        starts = [line.removeprefix("# ") for line in self._development if line.startswith(START)]
+        lines = self._file.read_text().splitlines()
+        starts = [line.removeprefix("# ") for line in lines if line.startswith(START)]
         silent = f"{self.kind} {self.name}: nothing answers at {':'.join(map(str, self.address))}."
         return "\n".join([silent, *starts])
 
     @property
-    def _development(self) -> list[str]:
-        file = COMPONENTS / self.kind / self.name / "development.env"
-        return file.read_text().splitlines() if file.exists() else []
+    def _file(self) -> Path:
+        return COMPONENTS / self.kind / self.name / "development.env"
 
 
 def in_use(file: DaprFile) -> list[Profile]:

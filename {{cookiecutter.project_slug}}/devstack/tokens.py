@@ -8,7 +8,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 
-from devstack import processes
+from devstack import envfile, processes
 from devstack.daprfile import ROOT
 from devstack.errors import StackError
 
@@ -41,15 +41,10 @@ def read() -> dict[str, str]:
     """
     if not ENV.exists():
         return {}
-    found = {}
-    for number, line in enumerate(ENV.read_text().splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        name, is_assignment, value = line.partition("=")
-        if not is_assignment or not name.isidentifier():
-            raise StackError(f"{ENV}:{number} is not NAME=value: correct it, or delete the file")
-        found[name] = os.environ.get(name, value)
-    return found
+    try:
+        return envfile.read(ENV)
+    except StackError as error:
+        raise StackError(f"{error}, or delete the file") from error
 
 
 def app_headers() -> Mapping[str, str]:

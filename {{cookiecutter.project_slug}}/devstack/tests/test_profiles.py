@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack import profiles
+from devstack import envfile, profiles
 from devstack.daprfile import RUN_FILE, DaprFile
 from devstack.errors import StackError
 from devstack.profiles import COMPONENTS, Profile
@@ -65,6 +65,13 @@ def test_a_shell_that_sources_a_profile_gets_what_make_up_gives(file: Path) -> N
     sourced = subprocess.run(shell, check=True, capture_output=True, text=True).stdout
     found = dict(line.split("=", 1) for line in sourced.strip("\0").split("\0"))
     assert given.items() <= found.items()
+
+
+def test_a_value_with_spaces_and_no_quotes_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "development.env"
+    file.write_text("# A store.\nPOSTGRES_URL=host=127.0.0.1 port=5432\n")
+    with pytest.raises(StackError, match=r"development\.env:2 is not NAME=value"):
+        envfile.read(file)
 
 
 def test_every_server_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
