@@ -19,13 +19,29 @@ class Stored:
 class Write:
     """One key of a transaction: written only if its ETag is still the one that was read.
 
-    `etag=None` means that the key must still be absent. `value=None` deletes it.
+    `etag=None` means that the key must still be absent. `value=None` deletes the key, which needs
+    an ETag: where nothing is, there is nothing to delete.
     """
 
     key: str
     value: bytes | None
     etag: str | None
     ttl_seconds: int | None = None
+
+
+def check(writes: Sequence[Write]) -> None:
+    """What every store refuses before it looks at a key. Raises `ValueError`.
+
+    daprd deletes without an ETag whatever is there, and takes the second write of one key for a
+    lost ETag race, which would be run again for ever.
+    """
+    keys = set()
+    for write in writes:
+        if write.value is None and write.etag is None:
+            raise ValueError(f"{write.key!r}: a delete needs the ETag that was read")
+        if write.key in keys:
+            raise ValueError(f"{write.key!r} is written twice in one transaction")
+        keys.add(write.key)
 
 
 class Store(Protocol):
@@ -38,7 +54,8 @@ class Store(Protocol):
     async def commit(self, writes: Sequence[Write]) -> None:
         """All writes or none.
 
-        Raises `StaleWrite` when an ETag lost its race, `Unavailable` when the store is away.
+        Raises `StaleWrite` when an ETag lost its race, `Unavailable` when the store is away,
+        `ValueError` for what `check` refuses.
         """
 
 

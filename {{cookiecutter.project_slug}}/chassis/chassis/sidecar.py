@@ -13,10 +13,23 @@ from dapr.proto import api_service_v1, api_v1, common_v1
 
 from chassis.cloudevents import CONTENT_TYPE, CloudEvent
 from chassis.errors import Refused, StaleWrite, Unavailable
-from chassis.ports import Stored, Write
+from chassis.ports import Stored, Write, check
 from chassis.settings import ServiceSettings
 
 AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+# daprd 1.18.2 reports whatever fails in a transaction as INTERNAL, and only the text tells what.
+LOST_RACE = (
+    # A stale ETag (SQLite, PostgreSQL), or a key that is not absent any more (SQLite).
+    "possible etag mismatch",
+    # PostgreSQL: a key that is not absent any more.
+    "no item was updated",
+    # PostgreSQL: a deadlock, a serialization failure. The other transaction won.
+    "SQLSTATE 40P01",
+    "SQLSTATE 40001",
+)
+# SQLite: another process holds the file for longer than the component's busyTimeout.
+BUSY = ("SQLITE_BUSY",)
 
 
 class Sidecar:
@@ -54,6 +67,7 @@ class Sidecar:
         return found
 
     async def commit(self, writes: Sequence[Write]) -> None:
+        check(writes)
         request = api_v1.ExecuteStateTransactionRequest(
             storeName=self._store,
             operations=[
@@ -61,10 +75,14 @@ class Sidecar:
                     operationType="delete" if write.value is None else "upsert",
                     request=_state_item(write),
                 )
-                for write in writes
+                # Every replica locks rows in one order: two groups in two orders are a deadlock.
+                for write in sorted(writes, key=lambda write: write.key)
             ],
         )
-        await self._call("commit", self._stub.ExecuteStateTransaction, request)
+        try:
+            await self._call("commit", self._stub.ExecuteStateTransaction, request)
+        except Refused as error:
+            raise _why_not_committed(error) from error
 
     async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
         request = api_v1.BulkPublishRequest(
@@ -107,9 +125,21 @@ class Sidecar:
             return await method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             reason = f"{doing}: {error.code().name}: {error.details()}"
-            if error.code() is grpc.StatusCode.ABORTED:
-                raise StaleWrite(reason) from error
             raise (Unavailable if error.code() in AWAY else Refused)(reason) from error
+
+
+def _why_not_committed(error: Refused) -> Exception:
+    """What the sidecar's error means in a transaction; in any other call the texts mean nothing."""
+    cause, reason = error.__cause__, str(error)
+    assert isinstance(cause, grpc.aio.AioRpcError)
+    if cause.code() is grpc.StatusCode.ABORTED:
+        return StaleWrite(reason)
+    if cause.code() is grpc.StatusCode.INTERNAL:
+        if any(text in reason for text in LOST_RACE):
+            return StaleWrite(reason)
+        if any(text in reason for text in BUSY):
+            return Unavailable(reason)
+    return error
 
 
 def _state_item(write: Write) -> Any:

@@ -46,7 +46,12 @@ class Snapshot:
 
     def apply(self, writes: Mapping[str, Write]) -> None:
         """Let the transactions after this one see its writes, under the ETags that it has seen."""
-        self.writes |= writes
+        for key, write in writes.items():
+            if write.value is None and write.etag is None:
+                # The store has nothing to delete; what the group itself has put there is undone.
+                self.writes.pop(key, None)
+            else:
+                self.writes[key] = write
         self._stored |= {key: Stored(write.value, write.etag) for key, write in writes.items()}
 
     async def _fetch_wanted(self) -> None:
@@ -60,7 +65,8 @@ class Transaction:
     """What a handler may do to its service's state: read keys, and put or delete them.
 
     Only keys that are written are guarded by their ETags: a decision that rests on a key must
-    write that key. Nothing is stored before the handler has returned.
+    write that key. To delete an absent key writes nothing, and so guards nothing. Nothing is stored
+    before the handler has returned.
     """
 
     def __init__(self, snapshot: Snapshot, cause: CloudEvent) -> None:

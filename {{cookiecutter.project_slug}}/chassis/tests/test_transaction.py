@@ -68,6 +68,41 @@ async def test_a_write_of_an_absent_key_demands_that_it_is_still_absent(
     assert snapshot.writes == {"ada": Write("ada", b"1", etag=None)}
 
 
+async def test_to_delete_an_absent_key_writes_nothing(snapshot: Snapshot, tx: Transaction) -> None:
+    await tx.get("ada", int)
+    tx.delete("ada")
+    tx.apply()
+    assert snapshot.writes == {}
+
+
+async def test_what_the_group_has_put_is_deleted_before_it_is_stored(
+    snapshot: Snapshot, tx: Transaction
+) -> None:
+    await tx.get("ada", int)
+    tx.put("ada", 5)
+    tx.apply()
+    later = Transaction(snapshot, CAUSE)
+    await later.get("ada", int)
+    later.delete("ada")
+    later.apply()
+    assert snapshot.writes == {}
+    assert await Transaction(snapshot, CAUSE).get("ada", int) is None
+
+
+@pytest.mark.parametrize(
+    ("writes", "reason"),
+    [
+        ([Write("ada", None, None)], "'ada': a delete needs the ETag"),
+        ([Write("ada", b"1", None), Write("ada", b"2", None)], "'ada' is written twice"),
+    ],
+)
+async def test_a_store_refuses_what_daprd_would_misunderstand(
+    store: MemoryStore, writes: list[Write], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        await store.commit(writes)
+
+
 async def test_transactions_side_by_side_read_in_one_call(
     snapshot: Snapshot, store: MemoryStore
 ) -> None:

@@ -5,7 +5,7 @@ from itertools import count
 from typing import TypeVar
 
 from chassis.errors import StaleWrite
-from chassis.ports import Stored, Write
+from chassis.ports import Stored, Write, check
 from chassis.transaction import adapter
 
 T = TypeVar("T")
@@ -34,7 +34,8 @@ class SimulatedStore:
         return {key: self._stored.get(key, ABSENT) for key in keys}
 
     def commit(self, writes: Sequence[Write]) -> None:
-        """All or none. Raises `StaleWrite`."""
+        """All or none. Raises `StaleWrite`, and `ValueError` for what `check` refuses."""
+        check(writes)
         for write in writes:
             if self.is_stale(write):
                 raise StaleWrite(write.key)

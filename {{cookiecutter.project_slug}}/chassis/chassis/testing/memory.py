@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import StaleWrite
-from chassis.ports import Stored, Write
+from chassis.ports import Stored, Write, check
 from chassis.transaction import adapter
 
 T = TypeVar("T")
@@ -36,6 +36,7 @@ class MemoryStore:
         return {key: self._stored.get(key, Stored()) for key in keys}
 
     async def commit(self, writes: Sequence[Write]) -> None:
+        check(writes)
         if self.failures:
             raise self.failures.pop(0)
         for write in writes:
