@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import ValidationError
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected
-from chassis.messages import Message, topic_of, type_of
+from chassis.messages import Message, topic_of, type_of, valid_topic
 from chassis.transaction import Transaction
 
 M = TypeVar("M", bound=Message)
@@ -48,11 +49,24 @@ def _messages(annotation: Any) -> Iterator[type[Message]]:
 
 def step(handler: Handler[Any], *messages: type[Message], topic: str | None = None) -> Step:
     """One handler for these messages; the topic follows from the first one unless it is given."""
-    return Step(topic or topic_of(messages[0]), by_type(*messages), handler)
+    return Step(valid_topic(topic or topic_of(messages[0])), by_type(*messages), handler)
 
 
 def by_type(*messages: type[M]) -> dict[str, type[M]]:
-    return {type_of(message): message for message in messages}
+    """Raises `ValueError` if two classes have the same type."""
+    found: dict[str, type[M]] = {}
+    for message in messages:
+        other = found.setdefault(type_of(message), message)
+        if other is not message:
+            raise ValueError(
+                f"{_named(other)} and {_named(message)} are both {type_of(message)}: "
+                "give each its own `version`"
+            )
+    return found
+
+
+def _named(message: type[Message]) -> str:
+    return f"{message.__module__}.{message.__qualname__}"
 
 
 def read(event: CloudEvent, messages: Mapping[str, type[M]]) -> M:
@@ -73,11 +87,14 @@ class Handlers:
         self._steps: dict[str, Step] = {}
 
     def on(self, *messages: type[Message], topic: str | None = None) -> Callable[[H], H]:
-        """Each message arrives on a topic of its own, or all of them on the one that is given."""
+        """Versions of one message are one step; so are all messages if their topic is given."""
 
         def register(handler: H) -> H:
-            together = [messages] if topic else [(message,) for message in messages]
-            for group in together:
+            _check_annotation(handler, messages)
+            groups: dict[str, list[type[Message]]] = {}
+            for message in messages:
+                groups.setdefault(topic or topic_of(message), []).append(message)
+            for group in groups.values():
                 new = step(handler, *group, topic=topic)
                 if new.topic in self._steps:
                     raise ValueError(f"topic {new.topic!r} already has a handler here")
@@ -91,3 +108,15 @@ class Handlers:
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self._steps.values())
+
+
+def _check_annotation(handler: Handler[Any], messages: Sequence[type[Message]]) -> None:
+    """A handler says by its annotation which messages, and which versions of them, it reads."""
+    first = next(iter(signature(handler, eval_str=True).parameters.values()))
+    read = tuple(_messages(first.annotation))
+    for message in messages:
+        if read and not issubclass(message, read):
+            raise ValueError(
+                f"{getattr(handler, '__qualname__', handler)} is registered for "
+                f"{message.__name__}, and its annotation does not name it"
+            )

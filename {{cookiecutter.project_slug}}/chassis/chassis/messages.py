@@ -1,12 +1,18 @@
-"""What the chassis asks of a message, and the names that follow from its class."""
+"""What the chassis asks of a message, and its names: the topic and the CloudEvents type."""
 
 import re
 from functools import cache
 from typing import Any, ClassVar, Protocol, Self
 
+#: What every broker accepts, replies in a CloudEvent's `replyto` included.
+TOPIC = re.compile(r"[a-z][a-z0-9-]{0,79}")
+
 
 class Message(Protocol):
-    """An event or a command: a pydantic model that knows its version and its subject."""
+    """An event or a command: a pydantic model that knows its version and its subject.
+
+    `topic: ClassVar[str]` is optional: without it, the topic follows from the name of the class.
+    """
 
     version: ClassVar[int]
 
@@ -21,10 +27,32 @@ class Message(Protocol):
 
 @cache
 def topic_of(message: type[Message]) -> str:
-    """`OrderPlaced` -> `order-placed`: letters and hyphens, which every broker accepts."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", message.__name__).lower()
+    """The topic that the class states, or `OrderPlaced` -> `order-placed`."""
+    stated = getattr(message, "topic", None)
+    if isinstance(stated, str):
+        return valid_topic(stated)
+    name = message.__name__
+    # The name of a version is not the name of the topic, which all versions share.
+    if versioned := re.fullmatch(r"(.+)V\d+", name):
+        raise ValueError(f'{name} needs `topic = "{_hyphenated(versioned[1])}"` and its `version`')
+    return valid_topic(_hyphenated(name))
 
 
 def type_of(message: type[Message]) -> str:
     """The CloudEvents type: `order-placed.v1`."""
+    if message.version < 1:
+        raise ValueError(f"{message.__name__} has version {message.version}: versions begin at 1")
     return f"{topic_of(message)}.v{message.version}"
+
+
+def valid_topic(name: str) -> str:
+    if not TOPIC.fullmatch(name):
+        raise ValueError(
+            f"{name!r} cannot be a topic: a lower-case letter, and then up to 79 lower-case "
+            "letters, digits and hyphens"
+        )
+    return name
+
+
+def _hyphenated(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()

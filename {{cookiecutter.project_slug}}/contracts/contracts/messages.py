@@ -6,6 +6,8 @@ from contracts.values import OrderId, Value
 
 
 class Message(Value):
+    # Stated by the class of an old version; otherwise it follows from the name of the class.
+    topic: ClassVar[str]
     # Raise it for a change that an older consumer cannot read.
     version: ClassVar[int] = 1
 
