@@ -12,12 +12,8 @@ from pathlib import Path
 from textwrap import wrap
 
 from chassis import Service, topic_of
-from contracts import OrderPlaced
 from devstack.daprfile import ROOT, DaprFile
 from devstack.errors import StackError
-from orders.process import PARTICIPANTS
-from orders.settings import settings as orders
-from orders.steps import End
 
 MARKER = "# `make scopes` writes what follows, from the handlers of the services of dapr.yaml."
 WIDTH = 88
@@ -43,22 +39,27 @@ def service_names() -> list[str]:
 
 def heard(services: list[str]) -> Topics:
     """The topics that each service subscribes to."""
-    return {name: _service(name).subscriptions.heard for name in services}
+    return {name: service(name).subscriptions.heard for name in services}
 
 
 def told(services: list[str]) -> Topics:
     """The topics that each service publishes to."""
-    # What no handler of an event returns: what orders begins, asks for and ends, and is replied.
-    asked = {topic_of(command) for command in PARTICIPANTS}
-    begun_and_ended = {topic_of(OrderPlaced), *(topic_of(end) for end in End.__args__)}
-    by_workflows = {"orders": asked | begun_and_ended}
-    by_workflows |= {name: {orders.replies_topic} for name in PARTICIPANTS.values()}
-    return {
-        name: _service(name).subscriptions.told | by_workflows.get(name, set()) for name in services
-    }
+    members = {name: service(name) for name in services}
+    published = {name: frozenset(map(topic_of, each.published)) for name, each in members.items()}
+    topics: dict[str, frozenset[str]] = {}
+    for name, each in members.items():
+        subscriptions = each.subscriptions
+        # Its replies go to each service that sends it commands.
+        replies = (
+            asking.subscriptions.replies
+            for asking in members.values()
+            if published[asking.settings.app_id] & subscriptions.commands
+        )
+        topics[name] = subscriptions.told.union(published[name], *replies)
+    return topics
 
 
-def _service(name: str) -> Service:
+def service(name: str) -> Service:
     """Raises `StackError` if it is not installed. An error in its code is its own."""
     package = name.replace("-", "_")
     if find_spec(package) is None:
@@ -67,8 +68,8 @@ def _service(name: str) -> Service:
             "pyproject.toml, under dependencies and tool.uv.sources, and run `make setup`; "
             "or take it out of dapr.yaml."
         )
-    service: Service = import_module(f"{package}.main").service
-    return service
+    found: Service = import_module(f"{package}.main").service
+    return found
 
 
 def _topics(services: list[str]) -> Iterator[str]:

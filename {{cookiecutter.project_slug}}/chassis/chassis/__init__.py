@@ -3,7 +3,7 @@
 from chassis.api import IdempotencyKey, Running
 from chassis.cloudevents import CloudEvent, derived_id, envelope
 from chassis.errors import Rejected, Unavailable
-from chassis.handlers import Handlers, by_type, read, step
+from chassis.handlers import Handlers, Step, read, step
 from chassis.messages import topic_of
 from chassis.service import Service
 from chassis.settings import ServiceSettings
@@ -20,11 +20,11 @@ __all__ = [
     "Running",
     "Service",
     "ServiceSettings",
+    "Step",
     "Transaction",
     "Unavailable",
     "Workflow",
     "Workflows",
-    "by_type",
     "derived_id",
     "envelope",
     "read",

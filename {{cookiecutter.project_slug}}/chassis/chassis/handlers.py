@@ -37,12 +37,13 @@ class Step:
     @property
     def outcomes(self) -> frozenset[type[Message]]:
         """The messages that the handler may return, by its annotation."""
-        return frozenset(_messages(get_type_hints(self.handler).get("return")))
+        return frozenset(messages_in(get_type_hints(self.handler).get("return")))
 
 
-def _messages(annotation: Any) -> Iterator[type[Message]]:
+def messages_in(annotation: Any) -> Iterator[type[Message]]:
+    """The classes of messages that an annotation names."""
     for part in get_args(annotation):
-        yield from _messages(part)
+        yield from messages_in(part)
     if isinstance(annotation, type) and hasattr(annotation, "version"):
         yield annotation
 
@@ -113,7 +114,7 @@ class Handlers:
 def _check_annotation(handler: Handler[Any], messages: Sequence[type[Message]]) -> None:
     """A handler says by its annotation which messages, and which versions of them, it reads."""
     first = next(iter(signature(handler, eval_str=True).parameters.values()))
-    read = tuple(_messages(first.annotation))
+    read = tuple(messages_in(first.annotation))
     for message in messages:
         if read and not issubclass(message, read):
             raise ValueError(

@@ -66,6 +66,10 @@ class Service:
             handler_timeout=settings.handler_timeout_seconds,
         )
         self._host: WorkflowHost | None = None
+        #: All that reads messages from outside, and what is published besides its outcomes.
+        self.steps: list[Step] = []
+        self.workflow_sets: tuple[Workflows, ...] = ()
+        self.published: tuple[type[Message], ...] = ()
 
         self.app = FastAPI(
             title=title,
@@ -87,20 +91,29 @@ class Service:
     def subscribe(self, events: Handlers) -> None:
         """Choreography: events in, and the outcomes out as events for whoever listens."""
         self.subscriptions.add(events, to_its_topic)
+        self.steps += events
 
     def obey(self, commands: Handlers) -> None:
         """Hybrid: commands in over pub/sub, and each outcome back to the topic that it asks for."""
         self.subscriptions.add(commands, destination=None)
+        self.steps += commands
 
     def answer(self, commands: Handlers) -> None:
         """Orchestration: commands in over service invocation, and the outcome as the response."""
         answer(self.app, commands, self.processor)
+        self.steps += commands
 
     def host(self, *workflows: Workflows, replies: Handlers | None = None) -> None:
         """Run workflows here; each reply is handled, then handed to the workflow that waits."""
         self._host = WorkflowHost(self.settings, self, *workflows)
+        self.workflow_sets = workflows
         if replies is not None:
             self.subscriptions.add(replies, destination=None, then=self._host.raise_event)
+            self.steps += replies
+
+    def publishes(self, *messages: type[Message]) -> None:
+        """Name what this service publishes although no handler returns it."""
+        self.published += messages
 
     @property
     def workflows(self) -> WorkflowHost:

@@ -89,6 +89,20 @@ class Subscriptions(DaprApp):
         dead_letters = {self._settings.dead_letter_topic} if self._by_topic else set()
         return frozenset(topic for topic in outcomes if topic) | dead_letters
 
+    @property
+    def commands(self) -> frozenset[str]:
+        """The topics whose messages say where their outcomes go."""
+        return frozenset(
+            topic
+            for topic, each in self._by_topic.items()
+            if each.destination is None and each.then is None
+        )
+
+    @property
+    def replies(self) -> frozenset[str]:
+        """The topics of replies to what this service's workflows ask."""
+        return frozenset(topic for topic, each in self._by_topic.items() if each.then is not None)
+
     async def handle(self, event: CloudEvent, topic: str) -> None:
         """Bring an event of this topic to its effect.
 

@@ -3,7 +3,7 @@
 Nothing here touches Dapr before a `WorkflowHost` starts: a test calls the functions as they are.
 """
 
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
@@ -12,6 +12,8 @@ from dapr.ext.workflow import DaprWorkflowContext, when_any
 from pydantic import BaseModel
 
 from chassis.errors import Rejected, Unavailable
+from chassis.handlers import M, by_type
+from chassis.messages import Message
 
 if TYPE_CHECKING:
     from chassis.service import Service
@@ -37,6 +39,7 @@ class Workflows:
     def __init__(self) -> None:
         self.workflows: list[Workflow[Any, Any]] = []
         self.activities: list[Activity[Any, Any]] = []
+        self.histories: list[Mapping[str, type[Message]]] = []
 
     def workflow(self, function: Workflow[In, Out]) -> Workflow[In, Out]:
         self.workflows.append(function)
@@ -45,6 +48,12 @@ class Workflows:
     def activity(self, function: Activity[In, Out]) -> Activity[In, Out]:
         self.activities.append(function)
         return function
+
+    def reads(self, *messages: type[M]) -> dict[str, type[M]]:
+        """For `read`: the messages that stand in envelopes in a history, of each version."""
+        by_their_type = by_type(*messages)
+        self.histories.append(by_their_type)
+        return by_their_type
 
 
 class Calls:

@@ -6,6 +6,7 @@ Events of one order arrive in any order, even before the order itself: recording
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeGuard
 
 from contracts import (
     Event,
@@ -86,7 +87,7 @@ class Order:
         return replace(self, style=style, details=details, placed_at=at)
 
     def record(self, event: Event, at: datetime) -> "Order":
-        step = Recorded(_name(event), at, getattr(event, "reason", None))
+        step = Recorded(name_of(event), at, getattr(event, "reason", None))
         steps = sorted((*self.steps, step), key=lambda recorded: (recorded.at, recorded.event))
         return replace(self, steps=tuple(steps))
 
@@ -125,5 +126,11 @@ class Order:
         return tuple(step.event for step in self.steps if step.event in names)
 
 
-def _name(event: Event) -> str:
-    return type(event).__name__
+def name_of(event: Event) -> str:
+    """The same for each version: `PaymentCapturedV1` says that the payment is captured, too."""
+    return type(event).__name__.removesuffix(f"V{event.version}")
+
+
+def is_failure(event: Event) -> TypeGuard[Failure]:
+    """Whether a participant refused its step, in whichever version it says so."""
+    return name_of(event) in {failure.__name__ for failure in UNDOING}

@@ -6,10 +6,9 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
-from chassis import Calls, CloudEvent, Rejected, Service, Unavailable, Workflows, step
+from chassis import Calls, CloudEvent, Rejected, Service, Step, Unavailable, Workflows
 from contracts import OrderCancelled, OrderConfirmed
-from orders.domain import STEPS
-from orders.process import Fulfilment, NoAnswer, Question, StepFailed, fulfil, record_reply
+from orders.process import REPLIES, Fulfilment, NoAnswer, Question, StepFailed, fulfil, record_reply
 
 workflows = Workflows()
 
@@ -37,7 +36,7 @@ async def ask_participant(question: Question, service: Service) -> CloudEvent:
     """The participant's reply, recorded as a step of the order."""
     reply = await service.participants.ask(question.participant, question.command, question.topic)
     try:
-        await service.processor.process(reply, step(record_reply, *STEPS, topic=question.topic))
+        await service.processor.process(reply, Step(question.topic, REPLIES, record_reply))
     except Rejected as error:
         # The participant has acted; only its own refusal may count as "nothing was done".
         raise Unavailable(f"the reply to {question.topic} is not readable: {error}") from error

@@ -14,10 +14,10 @@ from chassis import (
     Calls,
     CloudEvent,
     Service,
+    Step,
     Transaction,
     Workflow,
     Workflows,
-    by_type,
     derived_id,
     envelope,
     read,
@@ -33,15 +33,12 @@ from contracts import (
     OrderCancelled,
     OrderConfirmed,
     OrderPlaced,
-    PaymentDeclined,
     RefundPayment,
     ReleaseStock,
     ReserveStock,
-    ShipmentFailed,
-    StockRejected,
 )
 from orders import steps
-from orders.domain import STEPS, Order, Style
+from orders.domain import STEPS, Order, Style, is_failure, name_of
 from orders.settings import settings
 from orders.steps import End
 
@@ -55,7 +52,8 @@ PARTICIPANTS: dict[type[Command], str] = {
     DispatchShipment: "shipping",
 }
 
-REPLIES = by_type(*STEPS)
+REPLIES = workflows.reads(*STEPS)
+ENDS = workflows.reads(OrderConfirmed, OrderCancelled)
 
 #: A day: what must be answered is asked for this long before a human has to look.
 UNTIL_ANSWERED = timedelta(days=1)
@@ -122,8 +120,8 @@ def fulfil(
                 raise
             undo.append(undone_by)
             raise StepFailed(silence.step, silence.reason) from silence
-        if isinstance(reply, StockRejected | PaymentDeclined | ShipmentFailed):
-            raise StepFailed(type(reply).__name__, reply.reason)
+        if is_failure(reply):
+            raise StepFailed(name_of(reply), reply.reason)
         if undone_by:
             undo.append(undone_by)
 
@@ -159,9 +157,7 @@ async def end_order(ending: Ending, service: Service) -> Ending:
         await steps.end(event, tx)
         return event
 
-    await service.processor.process(
-        ending.event, step(end, OrderConfirmed, OrderCancelled, topic="end")
-    )
+    await service.processor.process(ending.event, Step("end", ENDS, end))
     return ending
 
 

@@ -21,7 +21,7 @@ from contracts import (
     StockReserved,
 )
 from contracts.testing import ORDER_ID, order_of
-from orders.domain import Order, State, Style
+from orders.domain import Order, State, Style, is_failure
 
 DETAILS = order_of()
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -125,3 +125,26 @@ def test_an_order_that_is_placed_late_keeps_what_was_heard_before() -> None:
     order = Order(ORDER_ID).record(RESERVED, NOW)
     placed = order.place(Style.CHOREOGRAPHY, DETAILS, NOW)
     assert placed == replace(order, style=Style.CHOREOGRAPHY, details=DETAILS, placed_at=NOW)
+
+
+class ShipmentDispatchedV1(Event):
+    topic = "shipment-dispatched"
+    version = 1
+
+
+class StockRejectedV1(Event):
+    topic = "stock-rejected"
+    version = 1
+
+    reason: str
+
+
+def test_each_version_of_an_event_is_the_same_step() -> None:
+    order = heard([(ShipmentDispatchedV1(order_id=ORDER_ID), NOW)])
+    assert order.state is State.CONFIRMED
+    assert [step.event for step in order.steps] == ["ShipmentDispatched"]
+
+
+def test_each_version_of_a_failure_is_one() -> None:
+    assert is_failure(StockRejectedV1(order_id=ORDER_ID, reason="no tea"))
+    assert not is_failure(RELEASED)
