@@ -19,3 +19,7 @@ class Unavailable(Exception):
 
 class Refused(Unavailable):
     """The sidecar answered with an error. In a group, one message may be the cause of it."""
+
+
+class TooLarge(Refused):
+    """More than the sidecar takes, or gives, in one call. What is so large alone will stay so."""

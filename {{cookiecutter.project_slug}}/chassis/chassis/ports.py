@@ -1,10 +1,19 @@
-"""What a unit of work needs from the outside: a store with ETags, and a broker."""
+"""What a unit of work needs from the outside: a store with ETags, and a broker.
 
-from collections.abc import Mapping, Sequence
+`chassis.testing.contract` says in tests what each of them does, and runs against all of them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from chassis.cloudevents import CloudEvent
+from chassis.errors import Rejected
+
+#: A PostgreSQL index holds no more than 2,704 bytes of a key, the sidecar's prefix included.
+MAX_KEY_BYTES = 1024
+#: As much as a sidecar reads of a TTL: 68 years.
+MAX_TTL_SECONDS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,8 @@ class Write:
     """One key of a transaction: written only if its ETag is still the one that was read.
 
     `etag=None` means that the key must still be absent. `value=None` deletes the key, which needs
-    an ETag: where nothing is, there is nothing to delete.
+    an ETag: where nothing is, there is nothing to delete. `ttl_seconds` is how long the value
+    stays, to the second; `None` is for ever.
     """
 
     key: str
@@ -29,36 +39,61 @@ class Write:
     ttl_seconds: int | None = None
 
 
-def check(writes: Sequence[Write]) -> None:
-    """What every store refuses before it looks at a key. Raises `ValueError`.
+def check_keys(keys: Iterable[str]) -> None:
+    """Refuse what is a key in one store and not in another. Raises `Rejected`.
+
+    A sidecar keeps `||` for itself, PostgreSQL takes no NUL, and gRPC no half of a surrogate pair.
+    """
+    for key in keys:
+        try:
+            size = len(key.encode())
+        except UnicodeEncodeError as error:
+            raise Rejected(f"{key!r} is no key: {error}") from error
+        if size > MAX_KEY_BYTES:
+            raise Rejected(f"{key[:50]!r}… is no key: {size} bytes are too long")
+        if "||" in key or "\0" in key:
+            raise Rejected(f"{key!r} is no key: it holds '||' or NUL")
+
+
+def check_writes(writes: Sequence[Write]) -> None:
+    """Refuse what stores do not treat alike. Raises `Rejected` for a key, else `ValueError`.
 
     daprd deletes without an ETag whatever is there, and takes the second write of one key for a
-    lost ETag race, which would be run again for ever.
+    lost ETag race, which would be run again for ever. PostgreSQL takes no empty value.
     """
-    keys = set()
+    keys = [write.key for write in writes]
+    check_keys(keys)
     for write in writes:
         if write.value is None and write.etag is None:
             raise ValueError(f"{write.key!r}: a delete needs the ETag that was read")
-        if write.key in keys:
-            raise ValueError(f"{write.key!r} is written twice in one transaction")
-        keys.add(write.key)
+        if write.value == b"":
+            raise ValueError(f"{write.key!r}: an empty value cannot be stored")
+        if write.ttl_seconds is not None and not 0 < write.ttl_seconds <= MAX_TTL_SECONDS:
+            raise ValueError(f"{write.key!r}: {write.ttl_seconds} is no TTL")
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"{twice!r} is written twice in one transaction")
 
 
 class Store(Protocol):
     async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
         """All keys in one call; an absent key maps to an empty `Stored`.
 
-        Raises `Unavailable`.
+        Raises `Unavailable`, and `Rejected` for what can be no key.
         """
 
     async def commit(self, writes: Sequence[Write]) -> None:
         """All writes or none.
 
         Raises `StaleWrite` when an ETag lost its race, `Unavailable` when the store is away,
-        `ValueError` for what `check` refuses.
+        `TooLarge` when the writes are too much for one call, and what `check_writes` raises.
         """
 
 
 class Broker(Protocol):
     async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
-        """Returns once the broker has every event. Raises `Unavailable`, and may have sent some."""
+        """Returns once the broker has every event. Whatever it raises, some may have been sent.
+
+        Raises `Unavailable` when the broker is away, `Refused` when it will not take one of them,
+        and `TooLarge` when one of them is too much for a call of its own.
+        """

@@ -4,19 +4,28 @@ The SDK's generated stubs are used directly: its `DaprClient` cannot ask for fir
 transaction, sets no deadline on a call, and blocks the event loop until the sidecar is up.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc.aio
 from dapr.proto import api_service_v1, api_v1, common_v1
 
 from chassis.cloudevents import CONTENT_TYPE, CloudEvent
-from chassis.errors import Refused, StaleWrite, Unavailable
-from chassis.ports import Stored, Write, check
+from chassis.errors import Refused, StaleWrite, TooLarge, Unavailable
+from chassis.ports import Stored, Write, check_keys, check_writes
 from chassis.settings import ServiceSettings
 
-AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+T = TypeVar("T")
+
+# What is asked may be the cause of these, and of no other: they are refusals.
+REFUSED = (
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNKNOWN,
+)
 
 # daprd 1.18.2 reports whatever fails in a transaction as INTERNAL, and only the text tells what.
 LOST_RACE = (
@@ -57,6 +66,16 @@ class Sidecar:
             await self._channel.close()
 
     async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        check_keys(keys)
+        try:
+            return await self._read(keys)
+        except TooLarge:
+            if len(keys) == 1:
+                raise
+        first, second = await asyncio.gather(*(self.read(half) for half in _halves(keys)))
+        return {**first, **second}
+
+    async def _read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
         request = api_v1.GetBulkStateRequest(store_name=self._store, keys=keys, parallelism=10)
         found = dict.fromkeys(keys, Stored())
         for item in (await self._call("read state", self._stub.GetBulkState, request)).items:
@@ -67,7 +86,7 @@ class Sidecar:
         return found
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        check(writes)
+        check_writes(writes)
         request = api_v1.ExecuteStateTransactionRequest(
             storeName=self._store,
             operations=[
@@ -81,10 +100,20 @@ class Sidecar:
         )
         try:
             await self._call("commit", self._stub.ExecuteStateTransaction, request)
-        except Refused as error:
+        except Unavailable as error:
             raise _why_not_committed(error) from error
 
     async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        try:
+            await self._publish(topic, events)
+        except TooLarge:
+            if len(events) == 1:
+                raise
+            # One after the other, for the order of what has one subject.
+            for half in _halves(events):
+                await self.publish(topic, half)
+
+    async def _publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
         request = api_v1.BulkPublishRequest(
             pubsub_name=self._pubsub,
             topic=topic,
@@ -103,7 +132,7 @@ class Sidecar:
         )
         reply = await self._call(f"publish to {topic}", self._stub.BulkPublishEvent, request)
         for failed in reply.failedEntries:
-            raise Unavailable(f"publish to {topic}: {failed.error}")
+            raise Refused(f"publish to {topic}: {failed.error}")
 
     async def actor_types(self) -> frozenset[str]:
         """What this sidecar hosts; workflows are actors of its own. Raises `Unavailable`."""
@@ -125,10 +154,17 @@ class Sidecar:
             return await method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             reason = f"{doing}: {error.code().name}: {error.details()}"
-            raise (Unavailable if error.code() in AWAY else Refused)(reason) from error
+            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                raise TooLarge(reason) from error
+            raise (Refused if error.code() in REFUSED else Unavailable)(reason) from error
 
 
-def _why_not_committed(error: Refused) -> Exception:
+def _halves(whole: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    middle = len(whole) // 2
+    return whole[:middle], whole[middle:]
+
+
+def _why_not_committed(error: Unavailable) -> Exception:
     """What the sidecar's error means in a transaction; in any other call the texts mean nothing."""
     cause, reason = error.__cause__, str(error)
     assert isinstance(cause, grpc.aio.AioRpcError)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from chassis.cloudevents import CloudEvent
-from chassis.ports import Store, Stored, Write
+from chassis.ports import Store, Stored, Write, check_keys
 
 T = TypeVar("T")
 
@@ -30,6 +30,8 @@ class Snapshot:
         self._fetch: asyncio.Task[None] | None = None
 
     async def read(self, keys: Sequence[str]) -> list[Stored]:
+        # Before they are fetched with those of others, whom they must not take along.
+        check_keys(keys)
         missing = [key for key in keys if key not in self._stored]
         while missing:
             self._wanted.update(dict.fromkeys(missing))

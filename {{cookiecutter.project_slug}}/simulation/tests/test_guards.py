@@ -66,7 +66,7 @@ def test_without_the_inbox_goods_count_twice(monkeypatch: pytest.MonkeyPatch, st
 def test_without_etags_a_replica_writes_over_what_another_wrote(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chassis.simulation.store.SimulatedStore.is_stale", lambda *_: False)
+    monkeypatch.setattr("chassis.testing.table.Table.is_stale", lambda *_: False)
     # Not in a workflow style: there, what got lost is asked for during a day, step by step.
     assert breaks(Style.CHOREOGRAPHY, r"I1: PLENTY: \d+ reserved, but orders hold \d+")
 

@@ -22,7 +22,7 @@ from chassis.simulation.engine import SimulatedEngine
 from chassis.simulation.faults import Fault
 from chassis.simulation.process import Member, Process
 from chassis.simulation.sdk import Worker
-from chassis.simulation.store import SimulatedStore
+from chassis.testing.table import Table
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class World:
         self.steps = 0
         self._pending: list[Pending] = []
         self._waiting_timers = 0
-        self._stores = {app_id: SimulatedStore() for app_id in members}
+        self._stores = {app_id: Table(lambda: self.clock.now) for app_id in members}
         subscribers: dict[str, list[str]] = {}
         for app_id, replicas in members.items():
             for topic in replicas[0].service.subscriptions.heard:
@@ -129,7 +129,7 @@ class World:
 
         self._call(None, app_id, what, work, reply)
 
-    def store(self, app_id: str) -> SimulatedStore:
+    def store(self, app_id: str) -> Table:
         return self._stores[app_id]
 
     def fates(self) -> list[Fate]:
