@@ -1,5 +1,7 @@
 """A test kit for services: what surrounds a handler, an API or a workflow, in memory."""
 
+import pytest
+
 from chassis.testing.harness import Harness
 from chassis.testing.memory import MemoryBroker, MemoryStore
 from chassis.testing.running import running
@@ -16,3 +18,6 @@ __all__ = [
     "play",
     "running",
 ]
+
+# So that its assertions show their values, wherever a test class inherits it.
+pytest.register_assert_rewrite("chassis.testing.contract")

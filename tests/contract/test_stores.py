@@ -1,0 +1,82 @@
+"""Each store behind a real sidecar keeps the contract that the stand-ins keep."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.brokers.servers.postgresql import PostgreSQL
+from tests.brokers.servers.valkey import Valkey
+from tests.contract.running import run_live
+from tests.daprd import Daprd
+from tests.template.rendering import WORKSPACE
+
+STATE = WORKSPACE / "components" / "state"
+COMPONENT = "CONTRACT_COMPONENT"
+
+REDIS = """
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: statestore
+spec:
+  type: state.redis
+  version: v1
+  metadata:
+    - name: redisHost
+      value: 127.0.0.1:6379
+    - name: redisPassword
+      value: right
+"""
+
+
+@pytest.fixture
+def postgresql() -> Iterator[PostgreSQL]:
+    server = PostgreSQL()
+    server.start()
+    yield server
+    server.stop()
+
+
+def component(store: str) -> Path:
+    return STATE / store / "statestore.yaml"
+
+
+def test_sqlite_keeps_the_contract(installed: Path) -> None:
+    run_live(installed, "stores.py", {COMPONENT: str(component("sqlite"))})
+
+
+def test_postgresql_keeps_the_contract(installed: Path, postgresql: PostgreSQL) -> None:
+    environment = {COMPONENT: str(component("postgresql")), **postgresql.environment}
+    run_live(installed, "stores.py", environment)
+
+
+def test_redis_does_not_keep_it_and_is_no_store(installed: Path, tmp_path: Path) -> None:
+    server = Valkey(tmp_path, installed)
+    server.start()
+    file = tmp_path / "statestore.yaml"
+    file.write_text(REDIS)
+    try:
+        # Stock would be reserved by a message that the inbox does not know.
+        broken = "test_one_stale_write_leaves_the_whole_group_unwritten"
+        with pytest.raises(AssertionError, match=rf"FAILED .*{broken}[\s\S]*1 failed"):
+            run_live(installed, "stores.py", {COMPONENT: str(file)}, "-k", broken)
+    finally:
+        server.stop()
+
+
+def test_a_server_is_used_whose_certificate_an_authority_of_its_own_signed(
+    installed: Path, postgresql: PostgreSQL
+) -> None:
+    environment = {COMPONENT: str(component("postgresql")), **postgresql.verified}
+    run_live(installed, "stores.py", environment, "-k", "test_any_bytes_come_back")
+
+
+def test_a_server_is_refused_whose_certificate_nobody_signed(
+    tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    environment = {**postgresql.verified, "SSL_CERT_DIR": "/nowhere"}
+    daprd = Daprd(tmp_path, "contract", [component("postgresql")], environment=environment)
+    with pytest.raises(AssertionError, match="the sidecar ended"), daprd:
+        pass
+    assert "certificate signed by unknown authority" in daprd.log.read_text()

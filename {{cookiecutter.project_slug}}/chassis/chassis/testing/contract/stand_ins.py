@@ -1,0 +1,88 @@
+"""The stand-ins as the subjects of the contract."""
+
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from chassis.ports import Stored, Write
+from chassis.service import Service
+from chassis.settings import ServiceSettings
+from chassis.simulation.choices import Choices
+from chassis.simulation.process import Process
+from chassis.simulation.workspace import compose, simulated
+from chassis.simulation.world import World
+from chassis.testing.contract.store import StoreSubject
+from chassis.testing.memory import MemoryStore
+
+T = TypeVar("T")
+
+APP_ID = "contract"
+
+
+def memory_store() -> StoreSubject:
+    clock = Clock()
+    store = MemoryStore(lambda: clock.now)
+    return StoreSubject(store, store, clock.pass_time)
+
+
+@contextmanager
+def simulated_store() -> Iterator[StoreSubject]:
+    def service() -> Service:
+        return Service(ServiceSettings(app_id=APP_ID), title="Contract")
+
+    with simulation(service) as playing:
+        store = SimulatedStore(playing)
+        yield StoreSubject(store, store, playing.pass_time)
+
+
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    async def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Playing:
+    """A world without faults, in which one call after the other is made."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def call(self, work: Callable[[Process], Coroutine[Any, Any, T]]) -> T:
+        """What comes of it in a process of the service, once nothing happens any more."""
+        results: list[T | Exception] = []
+        self.world.request(APP_ID, "a call", work, results.append, asks=1)
+        self.world.run()
+        (result,) = results
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def pass_time(self, seconds: float) -> None:
+        self.world.later(seconds, lambda: None)
+        self.world.run()
+
+
+@contextmanager
+def simulation(*compositions: Callable[[], Service]) -> Iterator[Playing]:
+    with simulated():
+        world = World(compose(compositions, replicas=2), Choices())
+        try:
+            yield Playing(world)
+        finally:
+            world.end()
+
+
+class SimulatedStore:
+    """What a simulated service has for a store, called from outside of the simulation."""
+
+    def __init__(self, playing: Playing) -> None:
+        self._playing = playing
+
+    async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        return self._playing.call(lambda process: process.service.store.read(keys))
+
+    async def commit(self, writes: Sequence[Write]) -> None:
+        self._playing.call(lambda process: process.service.store.commit(writes))

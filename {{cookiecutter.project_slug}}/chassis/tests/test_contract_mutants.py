@@ -1,0 +1,164 @@
+"""A stand-in that is altered in one error or one behaviour breaks the contract."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from chassis.errors import Refused, StaleWrite, TooLarge, Unavailable
+from chassis.ports import Stored, Write
+from chassis.testing.contract import StoreContract, StoreSubject
+from chassis.testing.contract.stand_ins import Clock, memory_store
+from chassis.testing.memory import MemoryStore
+from chassis.testing.table import ABSENT, Table
+
+
+async def broken(contract: type, subject: Callable[[], Any]) -> list[str]:
+    """The tests of the contract that this subject does not pass."""
+    failed = []
+    for name in dir(contract):
+        if name.startswith("test_"):
+            try:
+                await getattr(contract(), name)(subject())
+            except (Exception, pytest.fail.Exception):
+                failed.append(name)
+    return failed
+
+
+class Raises(MemoryStore):
+    """One error in the place of another, as a client does that misreads the sidecar."""
+
+    wrong: tuple[type[Exception], type[Exception]]
+
+    async def commit(self, writes: Sequence[Write]) -> None:
+        honest, altered = self.wrong
+        try:
+            await super().commit(writes)
+        except Exception as error:
+            raise altered(str(error)) if type(error) is honest else error from error
+
+
+class RefusesALostRace(Raises):
+    wrong = StaleWrite, Refused
+
+
+class IsAwayAtALostRace(Raises):
+    wrong = StaleWrite, Unavailable
+
+
+class RefusesWhatIsTooLarge(Raises):
+    wrong = TooLarge, Refused
+
+
+class RetriesABadDelete(Raises):
+    wrong = ValueError, StaleWrite
+
+
+class OnATable(MemoryStore):
+    table_class: type[Table]
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        super().__init__(now)
+        self.table = self.table_class(now)
+
+
+def on_a_table(table: type[Table]) -> type[MemoryStore]:
+    return type(table.__name__, (OnATable,), {"table_class": table})
+
+
+class WritesUntilItIsStale(Table):
+    def commit(self, writes: Sequence[Write]) -> None:
+        for write in writes:
+            super().commit([write])
+
+
+class CreatesWhatIsThere(Table):
+    def is_stale(self, write: Write) -> bool:
+        return write.etag is not None and super().is_stale(write)
+
+
+class UpdatesWhatIsNotThere(Table):
+    def is_stale(self, write: Write) -> bool:
+        return write.key in self and super().is_stale(write)
+
+
+class DeletesWhatever(Table):
+    def is_stale(self, write: Write) -> bool:
+        return write.value is not None and super().is_stale(write)
+
+
+class HashesForETags(Table):
+    def _put(self, write: Write) -> None:
+        super()._put(write)
+        if write.value is not None:
+            _, expires_at = self._rows[write.key]
+            etag = hashlib.sha256(write.value).hexdigest()
+            self._rows[write.key] = Stored(write.value, etag), expires_at
+
+
+class KeepsForEver(Table):
+    def _put(self, write: Write) -> None:
+        super()._put(Write(write.key, write.value, write.etag))
+
+
+class KeepsTheFirstTTL(Table):
+    def _put(self, write: Write) -> None:
+        before = self._rows.get(write.key)
+        super()._put(write)
+        if before is not None and write.key in self._rows:
+            self._rows[write.key] = self._rows[write.key][0], before[1]
+
+
+class HoldsTheKeyOfWhatExpired(Table):
+    def is_stale(self, write: Write) -> bool:
+        stored, _ = self._rows.get(write.key, (ABSENT, None))
+        return stored.etag != write.etag
+
+
+class ReadsNothingOfWhatIsAbsent(Table):
+    def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        return {key: stored for key, stored in super().read(keys).items() if stored.etag}
+
+
+class StripsKeys(Table):
+    def _put(self, write: Write) -> None:
+        super()._put(Write(write.key.strip(), write.value, write.etag, write.ttl_seconds))
+
+    def _stored(self, key: str) -> Stored:
+        return super()._stored(key.strip())
+
+
+STORES = [
+    *(RefusesALostRace, IsAwayAtALostRace, RefusesWhatIsTooLarge, RetriesABadDelete),
+    *map(
+        on_a_table,
+        [
+            *(WritesUntilItIsStale, CreatesWhatIsThere, UpdatesWhatIsNotThere, DeletesWhatever),
+            *(HashesForETags, KeepsForEver, KeepsTheFirstTTL, HoldsTheKeyOfWhatExpired),
+            *(ReadsNothingOfWhatIsAbsent, StripsKeys),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("mutant", STORES)
+async def test_an_altered_store_breaks_the_contract(mutant: type[MemoryStore]) -> None:
+    def subject() -> StoreSubject:
+        clock = Clock()
+        store = mutant(lambda: clock.now)
+        return StoreSubject(store, store, clock.pass_time)
+
+    assert await broken(StoreContract, subject)
+
+
+@pytest.mark.parametrize("check", ["check_keys", "check_writes"])
+async def test_a_store_that_does_not_check_breaks_the_contract(
+    monkeypatch: pytest.MonkeyPatch, check: str
+) -> None:
+    monkeypatch.setattr(f"chassis.testing.table.{check}", lambda _: None)
+    assert await broken(StoreContract, memory_store)
+
+
+async def test_a_store_that_is_not_altered_breaks_nothing() -> None:
+    assert await broken(StoreContract, memory_store) == []
