@@ -19,7 +19,7 @@ from chassis import sidecar
 from chassis.cloudevents import CloudEvent, envelope
 from chassis.errors import Unavailable
 from chassis.handlers import Step
-from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing
+from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing, inbox_key
 from chassis.invocation import Participants
 from chassis.late_answers import ANSWER, LateAnswers
 from chassis.ports import Write
@@ -245,7 +245,7 @@ def without_recorded_outcomes(alteration: Alteration) -> None:
     run_once = Inbox.run_once
 
     async def silent(inbox: Inbox, delivery: Delivery, tx: Transaction) -> tuple[Outgoing, ...]:
-        if await tx.get(f"inbox:{delivery.event.id}", InboxRecord) is not None:
+        if await tx.get(inbox_key(delivery.event), InboxRecord) is not None:
             return ()
         return await run_once(inbox, delivery, tx)
 

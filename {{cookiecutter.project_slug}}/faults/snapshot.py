@@ -53,10 +53,10 @@ def _processed(events: Sequence[Event]) -> frozenset[Message]:
         uri = f"file:{ROOT / 'data' / service}.db?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as database:
             rows = database.execute("SELECT key FROM state WHERE key LIKE '%||inbox:%'")
-            inbox = {str(key).partition("||inbox:")[2] for (key,) in rows}
+            inbox = {str(key).partition("||")[2] for (key,) in rows}
         found |= {
             Message(service, event.topic, event.id, event.subject)
             for event in events
-            if service in event.services and event.id in inbox
+            if service in event.services and event.inbox_key in inbox
         }
     return frozenset(found)

@@ -13,6 +13,7 @@ from typing import Any
 
 from valkey.asyncio import Valkey
 
+from chassis import derived_id
 from devstack.stack import REDIS_PORT
 
 #: Marks what this suite added; a sidecar reads `data` and `metadata` only.
@@ -31,6 +32,7 @@ class Event:
     id: str
     subject: str
     services: tuple[str, ...]
+    inbox_key: str
 
 
 class Streams:
@@ -67,7 +69,8 @@ class Streams:
             for _, fields in await self._valkey.xrange(topic):
                 event = _json(fields[b"data"])
                 if event.get("subject") in subjects and not topic.endswith("-dead-letters"):
-                    found[Event(topic, event["id"], event["subject"], services)] = None
+                    key = f"inbox:{derived_id(event['source'], event['id'])}"
+                    found[Event(topic, event["id"], event["subject"], services, key)] = None
         return list(found)
 
     async def add(self, topic: str, data: bytes) -> None:

@@ -4,7 +4,9 @@ from chassis.api import IdempotencyKey, Running
 from chassis.cloudevents import CloudEvent, derived_id, envelope
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers, Step, read, step
+from chassis.inbox import to_the_caller
 from chassis.messages import topic_of
+from chassis.refusal import CommandRefused
 from chassis.service import Service
 from chassis.settings import ServiceSettings
 from chassis.telemetry import traceparent
@@ -14,6 +16,7 @@ from chassis.workflows import Calls, Workflow, Workflows
 __all__ = [
     "Calls",
     "CloudEvent",
+    "CommandRefused",
     "Handlers",
     "IdempotencyKey",
     "Rejected",
@@ -29,6 +32,7 @@ __all__ = [
     "envelope",
     "read",
     "step",
+    "to_the_caller",
     "topic_of",
     "traceparent",
 ]

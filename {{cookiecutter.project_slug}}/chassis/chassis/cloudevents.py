@@ -1,8 +1,6 @@
 """The envelope of every event, command and reply: CloudEvents 1.0, structured JSON."""
 
-import json
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -34,12 +32,6 @@ class CloudEvent(BaseModel):
     replyto: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,80}$")
     causationid: str | None = Field(default=None, max_length=255)
     data: dict[str, Any]
-
-    @property
-    def fingerprint(self) -> str:
-        """The same for the same content: type and data, whoever sends it and whenever."""
-        content = json.dumps([self.type, self.data], sort_keys=True, separators=(",", ":"))
-        return sha256(content.encode()).hexdigest()
 
     def on_the_wire(self) -> bytes:
         """JSON without the extensions that it does not have."""

@@ -1,12 +1,27 @@
-"""How a step can fail. The kind decides what the broker does with the message."""
+"""How a message can fail. The kind decides what becomes of it.
+
+Rejected            permanent: it becomes a dead letter at once
+├── UsedBefore      its id was used before, for other content
+└── Undone          its step was undone before it came
+Unavailable         transient: it is tried again
+├── Refused         the sidecar answered with an error
+│   └── TooLarge    more than it takes or gives in one call
+└── Unsent          what it did is stored, and its outcomes are not published yet
+StaleWrite          an ETag race was lost: its group runs again
+anything else       unknown: it is tried again for a while, in case it was transient
+"""
 
 
 class Rejected(Exception):
-    """This message can never succeed: a wrong schema, an unknown version. It is dead-lettered."""
+    """This message can never succeed: a wrong schema, an unknown version."""
 
 
 class UsedBefore(Rejected):
-    """The id was used before, for other content."""
+    """The id was used before, for other content. What was done then stands."""
+
+
+class Undone(Rejected):
+    """The step of this command was undone before the command came."""
 
 
 class StaleWrite(Exception):
@@ -23,3 +38,11 @@ class Refused(Unavailable):
 
 class TooLarge(Refused):
     """More than the sidecar takes, or gives, in one call. What is so large alone will stay so."""
+
+
+class Unsent(Unavailable):
+    """The message is committed, and its outcomes could not be published. They still must be."""
+
+
+#: What says nothing about the message itself.
+TRANSIENT = (Unavailable, OSError, TimeoutError)

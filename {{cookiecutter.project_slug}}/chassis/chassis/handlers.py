@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from inspect import signature
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 from pydantic import ValidationError
 
+from chassis.barrier import barrier_key, before_do, before_undo
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected
 from chassis.messages import Message, topic_of, type_of, valid_topic
@@ -86,23 +88,54 @@ class Handlers:
 
     def __init__(self) -> None:
         self._steps: dict[str, Step] = {}
+        #: By the topic of a command, that of the command which it undoes.
+        self._undoes: dict[str, str] = {}
 
-    def on(self, *messages: type[Message], topic: str | None = None) -> Callable[[H], H]:
-        """Versions of one message are one step; so are all messages if their topic is given."""
+    def on(
+        self,
+        *messages: type[Message],
+        topic: str | None = None,
+        undoes: type[Message] | None = None,
+    ) -> Callable[[H], H]:
+        """Versions of one message are one step; so are all messages if their topic is given.
+
+        What a command `undoes` gets a barrier: see `chassis.barrier`. The function that comes back
+        is behind it, so choreography calls that one.
+        """
 
         def register(handler: H) -> H:
             _check_annotation(handler, messages)
+            guarded = self._guarded(handler)
             groups: dict[str, list[type[Message]]] = {}
             for message in messages:
                 groups.setdefault(topic or topic_of(message), []).append(message)
             for group in groups.values():
-                new = step(handler, *group, topic=topic)
+                new = step(guarded, *group, topic=topic)
                 if new.topic in self._steps:
                     raise ValueError(f"topic {new.topic!r} already has a handler here")
                 self._steps[new.topic] = new
-            return handler
+                if undoes is not None:
+                    self._undoes[new.topic] = topic_of(undoes)
+            return guarded
 
         return register
+
+    def barriers(self, subject: str) -> list[str]:
+        """The keys that commands about this subject read."""
+        return [barrier_key(undone, subject) for undone in self._undoes.values()]
+
+    def _guarded(self, handler: H) -> H:
+        @wraps(handler)
+        async def run(message: Message, tx: Transaction) -> Outcome:
+            topic = topic_of(type(message))
+            undone = self._undoes.get(topic)
+            if undone is not None:
+                await before_undo(undone, message.subject, tx)
+            elif topic in self._undoes.values():
+                await before_do(topic, message.subject, tx)
+            return await handler(message, tx)
+
+        return cast(H, run)
 
     def __getitem__(self, topic: str) -> Step:
         return self._steps[topic]

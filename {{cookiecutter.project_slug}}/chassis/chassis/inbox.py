@@ -1,14 +1,16 @@
 """The inbox of a service: what one message led to, stored with what it did."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent, derived_id, envelope
-from chassis.errors import UsedBefore
-from chassis.handlers import Step
+from chassis.content import Content, content_of, contradicts
+from chassis.errors import Rejected, UsedBefore
+from chassis.handlers import Handlers, Step
 from chassis.messages import Message, topic_of
+from chassis.refusal import CommandRefused
 from chassis.telemetry import consuming
 from chassis.transaction import Transaction
 
@@ -34,8 +36,14 @@ class Outgoing(BaseModel):
 
 
 class InboxRecord(BaseModel):
-    fingerprint: str
+    #: What the sender said: see `chassis.content`.
+    content: Content
     outcomes: tuple[Outgoing, ...]
+
+
+def inbox_key(event: CloudEvent) -> str:
+    """CloudEvents promises that source and id together are unique; an id alone is not."""
+    return f"inbox:{derived_id(event.source, event.id)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,10 @@ class Delivery:
     event: CloudEvent
     step: Step
     destination: Destination
+    #: Its sender waits for a reply, so what can never succeed is answered, not raised.
+    is_command: bool = False
+    #: A request of an API: its key is compared for as long as what it made exists.
+    lasts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +69,47 @@ class Inbox:
 
     source: str
     ttl_seconds: int
+    #: Whose barriers are read together with the record: one call of the store less.
+    commands: list[Handlers] = field(default_factory=list)
 
     async def run_once(self, delivery: Delivery, tx: Transaction) -> tuple[Outgoing, ...]:
         event = delivery.event
-        key = f"inbox:{event.id}"
+        key = inbox_key(event)
+        await tx.fetch(key, *(k for each in self.commands for k in each.barriers(event.subject)))
         recorded = await tx.get(key, InboxRecord)
         if recorded is not None:
-            if recorded.fingerprint != event.fingerprint:
-                raise UsedBefore(f"id {event.id!r} was used before, for other content")
+            if contradicts(recorded.content, content_of(event.type, event.data)):
+                raise UsedBefore(
+                    f"id {event.id!r} of {event.source!r} was used before, for other content"
+                )
             return recorded.outcomes
 
         with consuming(event, delivery.step.topic) as traceparent:
-            outcomes = await delivery.step.run(event, tx)
             outgoing = tuple(
                 Outgoing(
                     topic=delivery.destination(type(outcome)),
                     event=envelope(
                         outcome,
                         # Derived, so that a consumer knows an outcome that is sent again.
-                        id=derived_id(event.id, self.source, str(position)),
+                        id=derived_id(event.source, event.id, self.source, str(position)),
                         source=self.source,
                         traceparent=traceparent,
                         causationid=event.id,
                     ),
                 )
-                for position, outcome in enumerate(outcomes)
+                for position, outcome in enumerate(await _outcomes(delivery, tx))
             )
-        record = InboxRecord(fingerprint=event.fingerprint, outcomes=outgoing)
-        tx.put(key, record, ttl_seconds=self.ttl_seconds)
+        record = InboxRecord(content=content_of(event.type, event.data), outcomes=outgoing)
+        tx.put(key, record, ttl_seconds=None if delivery.lasts else self.ttl_seconds)
         return outgoing
+
+
+async def _outcomes(delivery: Delivery, tx: Transaction) -> tuple[Message, ...]:
+    try:
+        return await delivery.step.run(delivery.event, tx)
+    except Rejected as error:
+        if not delivery.is_command:
+            raise
+        # Order matters: nothing is left of the step when the refusal is recorded.
+        tx.discard()
+        return (CommandRefused.of(delivery.event, error),)

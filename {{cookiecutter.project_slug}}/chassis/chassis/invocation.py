@@ -8,7 +8,7 @@ from fastapi import Body, FastAPI, Response
 from pydantic import ValidationError
 
 from chassis.cloudevents import CONTENT_TYPE, CloudEvent
-from chassis.errors import Rejected, Unavailable
+from chassis.errors import Unavailable
 from chassis.handlers import Handlers, Step
 from chassis.inbox import to_the_caller
 from chassis.logs import about
@@ -23,8 +23,8 @@ def answer(app: FastAPI, handlers: Handlers, processor: Processor) -> None:
     """Serve each command at `POST /commands/<its topic>`, through the inbox like any message.
 
     The request is a CloudEvent whose id is the idempotency key; the response is the CloudEvent of
-    the one outcome. 422 for what can never succeed, 503 for what may succeed later (see
-    `chassis.problems`).
+    the one outcome. That is a `CommandRefused` for what can never succeed; 503 is for what may
+    succeed later (see `chassis.problems`).
     """
     for step in handlers:
         app.add_api_route(
@@ -45,7 +45,7 @@ def _endpoint(step: Step, processor: Processor) -> Any:
     async def ask(event: Annotated[CloudEvent, Body(media_type=CONTENT_TYPE)]) -> Response:
         received(step.topic, "invocation")
         with about(event):
-            (reply,) = await processor.process(event, step, to_the_caller)
+            (reply,) = await processor.process(event, step, to_the_caller, is_command=True)
         return CloudEventResponse(reply.on_the_wire())
 
     return ask
@@ -70,9 +70,10 @@ class Participants:
         )
 
     async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
-        """The reply of the service to the command.
+        """The participant's own reply to the command, a `CommandRefused` included.
 
-        Raises `Unavailable` if it may answer later, `Rejected` if it will never take this command.
+        Raises `Unavailable` for anything else: it may have done what it was asked. A status code
+        says nothing about that, for sidecars, meshes and proxies answer with those, too.
         """
         asked = f"{app_id} was asked to {topic}"
         headers = {"content-type": CONTENT_TYPE}
@@ -85,15 +86,16 @@ class Participants:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"{asked}: {error!r}") from error
-        if response.ok:
-            try:
-                return CloudEvent.model_validate_json(body)
-            except ValidationError as error:
-                # It has acted, so this is no refusal.
-                raise Unavailable(f"{asked}, and its reply is no CloudEvent: {error}") from error
-        reason = f"{asked}: HTTP {response.status}: {body[:500].decode(errors='replace')}"
-        # Dapr says 500 while the service is away; only the service itself says 4xx.
-        raise (Rejected if 400 <= response.status < 500 else Unavailable)(reason)
+        said = f"{asked}: HTTP {response.status}: {body[:500].decode(errors='replace')}"
+        if not response.ok:
+            raise Unavailable(said)
+        try:
+            reply = CloudEvent.model_validate_json(body)
+        except ValidationError as error:
+            raise Unavailable(f"{said}, which is no CloudEvent") from error
+        if reply.causationid != command.id:
+            raise Unavailable(f"{said}, which is a reply to another command")
+        return reply
 
     async def close(self) -> None:
         if "_session" in vars(self):

@@ -4,8 +4,10 @@ from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 
 _MESSAGES = Counter("messages_received", "Messages that arrived", ["topic", "transport"])
-# Without a label it is there, as 0, before the first one: an alert sees that one, too.
-_DEAD_LETTERS = Counter("dead_letters", "Messages that were given up, and kept")
+_DEAD_LETTERS = Counter("dead_letters", "Messages that were given up, and kept", ["kind"])
+for kind in ("permanent", "unknown", "exhausted"):
+    # It is there, as 0, before the first one: an alert sees that one, too.
+    _DEAD_LETTERS.labels(kind)
 
 
 def add_routes(app: FastAPI) -> None:
@@ -20,5 +22,5 @@ def received(topic: str, transport: str, count: int = 1) -> None:
     _MESSAGES.labels(topic, transport).inc(count)
 
 
-def dead_lettered() -> None:
-    _DEAD_LETTERS.inc()
+def dead_lettered(kind: str) -> None:
+    _DEAD_LETTERS.labels(kind).inc()

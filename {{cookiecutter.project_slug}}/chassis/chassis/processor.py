@@ -7,13 +7,22 @@ is stored, and after it the inbox has the outcomes to send again.
 import asyncio
 import logging
 import random
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from chassis.cloudevents import CloudEvent
-from chassis.errors import Refused, Rejected, StaleWrite, Unavailable
+from chassis.errors import (
+    TRANSIENT,
+    Refused,
+    Rejected,
+    StaleWrite,
+    TooLarge,
+    Unavailable,
+    Unsent,
+)
 from chassis.handlers import Step
-from chassis.inbox import Delivery, Destination, Inbox, Outgoing, to_its_topic
+from chassis.inbox import Delivery, Destination, Inbox, Outgoing, inbox_key, to_its_topic
 from chassis.logs import about
 from chassis.ports import Broker, Store
 from chassis.transaction import Snapshot, Transaction
@@ -26,9 +35,19 @@ MAX_GROUP = 100
 MAX_WAITING = 2_000
 # With the pauses in between, about half a second of bad luck; then the broker tries again.
 MAX_ATTEMPTS = 8
+# A group waits no longer for one of its handlers: the slow one runs again by itself.
+GROUP_SECONDS = 1.0
+# A handler may need a moment to end once it is cancelled; one that never does is left behind.
+CANCEL_SECONDS = 1.0
+# So many slow handlers run at a time; one more is tried again later.
+MAX_SLOW = 50
+# Messages that were slow once go to the slow ones at once when they come again.
+MAX_KNOWN_SLOW = 1_000
 
 Done = asyncio.Future[tuple[Outgoing, ...]]
-Group = Sequence[tuple[Delivery, Done]]
+Waiting = tuple[Delivery, Done]
+Group = Sequence[Waiting]
+Result = tuple[Outgoing, ...] | Exception
 Committed = list[tuple[Delivery, Done, tuple[Outgoing, ...]]]
 
 
@@ -37,7 +56,7 @@ class Processor:
 
     A group is whatever waits when the previous one has committed: an idle service answers at once,
     a busy one commits rarely. One group at a time commits in a process, so two deliveries that want
-    the same key never race here, only against another replica.
+    the same key never race here, only against another replica, or against a slow handler.
     """
 
     def __init__(
@@ -47,26 +66,42 @@ class Processor:
         self._broker = broker
         self._inbox = inbox
         self._handler_timeout = handler_timeout
-        self._waiting: asyncio.Queue[tuple[Delivery, Done] | None] = asyncio.Queue(MAX_WAITING)
+        self._group_seconds = min(GROUP_SECONDS, handler_timeout)
+        self._waiting: asyncio.Queue[Waiting | None] = asyncio.Queue(MAX_WAITING)
         self._sending: set[asyncio.Task[None]] = set()
+        self._slow: set[asyncio.Task[None]] = set()
+        self._known_slow: OrderedDict[str, None] = OrderedDict()
         self._worker: asyncio.Task[None] | None = None
 
     async def process(
-        self, event: CloudEvent, step: Step, destination: Destination = to_its_topic
+        self,
+        event: CloudEvent,
+        step: Step,
+        destination: Destination = to_its_topic,
+        *,
+        is_command: bool = False,
+        lasts: bool = False,
     ) -> tuple[CloudEvent, ...]:
         """The outcomes of the event, after they were stored and sent.
 
         Raises `Unavailable` or `TimeoutError` if the event should come again, and whatever the
         handler raised if it should not.
         """
+        delivery = Delivery(event, step, destination, is_command, lasts)
         done: Done = asyncio.get_running_loop().create_future()
+        # When the time is up, `done` is cancelled: nobody works on this delivery any more.
         async with asyncio.timeout(2 * self._handler_timeout):
-            await self._waiting.put((Delivery(event, step, destination), done))
+            if self._known_slow and inbox_key(event) in self._known_slow:
+                self._run_apart(delivery, done)
+            else:
+                await self._waiting.put((delivery, done))
             return tuple(outgoing.event for outgoing in await done)
 
     def start(self) -> None:
         # A queue belongs to the event loop that first waits for it.
         self._waiting = asyncio.Queue(MAX_WAITING)
+        self._sending, self._slow = set(), set()
+        self._known_slow.clear()
         self._worker = asyncio.create_task(self._work(), name="processor")
 
     async def stop(self) -> None:
@@ -74,6 +109,7 @@ class Processor:
         if self._worker is not None:
             await self._waiting.put(None)
             await self._worker
+        await asyncio.gather(*self._slow)
         await asyncio.gather(*self._sending)
 
     @property
@@ -81,90 +117,148 @@ class Processor:
         return self._worker is not None and not self._worker.done()
 
     async def _work(self) -> None:
-        while (first := await self._waiting.get()) is not None:
-            group = [first]
-            while len(group) < MAX_GROUP and not self._waiting.empty():
+        while group := await self._next_group():
+            try:
+                await self._bring_to_effect(group)
+            except (Exception, asyncio.CancelledError) as error:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                # One message must not end the work on all others.
+                log.exception("a group of %d messages failed", len(group))
+                fail(group, Unavailable(f"the group failed: {error!r}"))
+
+    async def _next_group(self) -> list[Waiting]:
+        """What waits, less what nobody waits for any more. Empty: `stop` was called."""
+        group: list[Waiting] = []
+        while not group:
+            following = await self._waiting.get()
+            while following is not None:
+                if not following[1].done():
+                    group.append(following)
+                if len(group) == MAX_GROUP or self._waiting.empty():
+                    break
                 following = self._waiting.get_nowait()
-                if following is None:
-                    await self._bring_to_effect(group)
-                    return
-                group.append(following)
-            await self._bring_to_effect(group)
+            else:
+                if group:
+                    # For the next call.
+                    self._waiting.put_nowait(None)
+                break
+        return group
 
     async def _bring_to_effect(self, group: Group) -> None:
-        try:
-            committed, failed = await self._run_and_commit(group)
-        except Refused as error:
-            if len(group) == 1:
-                fail(group, error)
-                return
-            # One message may be what the store refuses; the others must not wait for it.
-            for alone in group:
-                await self._bring_to_effect([alone])
-            return
-        except Exception as error:
-            fail(group, error)
-            return
-        # Sending must not hold up the next group: order between messages is not promised.
-        sending = asyncio.create_task(self._send(committed))
-        self._sending.add(sending)
-        sending.add_done_callback(self._sending.discard)
-        for alone in failed:
-            await self._bring_to_effect([alone])
-
-    async def _run_and_commit(self, group: Group) -> tuple[Committed, Group]:
-        """What was committed, and what failed and should be tried once more, alone."""
         for attempt in range(MAX_ATTEMPTS):
             snapshot = Snapshot(self._store)
-            committed, failed = await self._run(group, snapshot)
+            committed, doubtful = await self._run(group, snapshot)
+            group = [*((delivery, done) for delivery, done, _ in committed), *doubtful]
             try:
                 if snapshot.writes:
                     await self._store.commit(list(snapshot.writes.values()))
-                return committed, failed
             except StaleWrite:
-                group = [*((delivery, done) for delivery, done, _ in committed), *failed]
-                await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))
-        raise Unavailable(f"lost {MAX_ATTEMPTS} ETag races in a row: another replica is faster")
+                await _pause_after(attempt)
+                continue
+            except Exception as error:
+                await self._not_committed(group, error)
+                return
+            # Sending must not hold up the next group: order between messages is not promised.
+            self._start(self._send(committed), self._sending)
+            for alone in doubtful:
+                await self._bring_to_effect([alone])
+            return
+        fail(group, _lost_races())
+
+    async def _not_committed(self, group: Group, error: Exception) -> None:
+        if not isinstance(error, Refused) or len(group) == 1:
+            fail(group, error)
+            return
+        # One message may be what the store refuses; the others must not wait for it.
+        half = len(group) // 2
+        await self._bring_to_effect(group[:half])
+        await self._bring_to_effect(group[half:])
 
     async def _run(self, group: Group, snapshot: Snapshot) -> tuple[Committed, Group]:
-        results = await asyncio.gather(
-            *(self._run_once(delivery, snapshot) for delivery, _ in group)
-        )
+        runs = [
+            asyncio.create_task(self._run_once(delivery, snapshot, self._group_seconds))
+            for delivery, _ in group
+        ]
+        await asyncio.wait(runs, timeout=self._group_seconds + CANCEL_SECONDS)
         committed: Committed = []
-        failed: list[tuple[Delivery, Done]] = []
-        for (delivery, done), result in zip(group, results, strict=True):
+        doubtful: list[Waiting] = []
+        for (delivery, done), run in zip(group, runs, strict=True):
+            result = _result(run)
             # The others have ended, so nothing overtakes it again.
-            while result is None:
-                result = await self._run_once(delivery, snapshot)
-            if not isinstance(result, Exception):
+            while isinstance(result, Overtaken):
+                result = await self._run_once(delivery, snapshot, self._group_seconds)
+            if isinstance(result, tuple):
                 committed.append((delivery, done, result))
-            elif len(group) == 1 or isinstance(result, Rejected):
-                fail([(delivery, done)], result)
+            elif isinstance(result, TooSlow):
+                self._run_apart(delivery, done)
+            elif len(group) > 1 and isinstance(result, Doubtful):
+                doubtful.append((delivery, done))
             else:
-                # It may have decided on a state that is not there any more: once more, alone.
-                failed.append((delivery, done))
-        return committed, failed
+                fail([(delivery, done)], result)
+        return committed, doubtful
 
-    async def _run_once(
-        self, delivery: Delivery, snapshot: Snapshot
-    ) -> tuple[Outgoing, ...] | Exception | None:
-        """What failed is returned: the others of the group go on.
-
-        None: what it has read was written by another one since, so it must run again.
-        """
+    async def _run_once(self, delivery: Delivery, snapshot: Snapshot, seconds: float) -> Result:
+        """What failed is returned: the others of the group go on."""
         tx = Transaction(snapshot, delivery.event)
-        result: tuple[Outgoing, ...] | Exception
+        result: Result
         try:
-            async with asyncio.timeout(self._handler_timeout):
+            async with asyncio.timeout(seconds) as limit:
                 result = await self._inbox.run_once(delivery, tx)
         except Exception as error:
-            result = error
+            result = TooSlow() if limit.expired() else error
         # Order matters: no await between asking and applying, or two could write what both read.
         if tx.overtaken:
-            return None
-        if not isinstance(result, Exception):
+            return Overtaken()
+        if isinstance(result, tuple):
             tx.apply()
+        elif not isinstance(result, (TooSlow, *TRANSIENT)) and (
+            tx.read_uncommitted or not isinstance(result, Rejected)
+        ):
+            # It may have decided on a state that is never committed, or is not there any more.
+            return Doubtful(result)
         return result
+
+    def _run_apart(self, delivery: Delivery, done: Done) -> None:
+        """By itself, beside the groups, with all the time that a handler may take."""
+        key = inbox_key(delivery.event)
+        self._known_slow[key] = None
+        self._known_slow.move_to_end(key)
+        if len(self._known_slow) > MAX_KNOWN_SLOW:
+            self._known_slow.popitem(last=False)
+        if len(self._slow) >= MAX_SLOW:
+            fail([(delivery, done)], Unavailable(f"{MAX_SLOW} slow handlers run already"))
+            return
+        self._start(self._bring_to_effect_apart(delivery, done), self._slow)
+
+    async def _bring_to_effect_apart(self, delivery: Delivery, done: Done) -> None:
+        for attempt in range(MAX_ATTEMPTS):
+            snapshot = Snapshot(self._store)
+            run = asyncio.create_task(self._run_once(delivery, snapshot, self._handler_timeout))
+            await asyncio.wait([run], timeout=self._handler_timeout + CANCEL_SECONDS)
+            result = _result(run)
+            if done.done():
+                return
+            if not isinstance(result, tuple):
+                fail([(delivery, done)], result)
+                return
+            try:
+                await self._store.commit(list(snapshot.writes.values()))
+            except StaleWrite:
+                await _pause_after(attempt)
+                continue
+            except Exception as error:
+                fail([(delivery, done)], error)
+                return
+            await self._send([(delivery, done, result)])
+            return
+        fail([(delivery, done)], _lost_races())
+
+    def _start(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
+        task = asyncio.create_task(work)
+        among.add(task)
+        task.add_done_callback(among.discard)
 
     async def _send(self, committed: Committed) -> None:
         by_topic: dict[str, list[CloudEvent]] = defaultdict(list)
@@ -177,7 +271,9 @@ class Processor:
                 *(self._broker.publish(topic, events) for topic, events in by_topic.items())
             )
         except Exception as error:
-            fail([(delivery, done) for delivery, done, _ in committed], error)
+            # What is too large to be sent will stay so; all else is sent some time.
+            unsent = error if isinstance(error, TooLarge) else Unsent(str(error))
+            fail([(delivery, done) for delivery, done, _ in committed], unsent)
             return
         for delivery, done, outcomes in committed:
             with about(delivery.event):
@@ -190,7 +286,44 @@ class Processor:
                 done.set_result(outcomes)
 
 
-def fail(group: Group, error: BaseException) -> None:
+class Overtaken(Exception):
+    """What it has read was written by another one of its group since, so it must run again."""
+
+
+class TooSlow(TimeoutError):
+    """Its handler took longer than its group, or anybody, waits."""
+
+    def __str__(self) -> str:
+        return "its handler did not end in time"
+
+
+class Doubtful(Exception):
+    """A failure that may rest on what is not committed. In a group, it is no reason yet."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+def _result(run: "asyncio.Task[Result]") -> Result:
+    if not run.done():
+        return TooSlow()
+    if run.cancelled():
+        # A library of the handler has leaked a cancellation that nobody asked for.
+        return RuntimeError("its handler was cancelled from within")
+    return run.result()
+
+
+def _lost_races() -> Unavailable:
+    return Unavailable(f"lost {MAX_ATTEMPTS} ETag races in a row: another replica is faster")
+
+
+async def _pause_after(attempt: int) -> None:
+    await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))
+
+
+def fail(group: Group, error: Exception) -> None:
+    cause = error.cause if isinstance(error, Doubtful) else error
     for _, done in group:
         if not done.done():
-            done.set_exception(error)
+            done.set_exception(cause)

@@ -6,13 +6,14 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 from fastapi import FastAPI
 
 from chassis import health, metrics
 from chassis.cloudevents import CloudEvent, envelope
+from chassis.content import exactly
 from chassis.deadletters import KeptLetters
 from chassis.deadletters import api as deadletters
 from chassis.errors import Rejected, UsedBefore
@@ -59,11 +60,9 @@ class Service:
         self.store: Store = store or self._sidecar
         self.broker: Broker = broker or self._sidecar
         self.participants = Participants(settings)
+        self._inbox = Inbox(settings.app_id, settings.inbox_ttl_seconds)
         self.processor = Processor(
-            self.store,
-            self.broker,
-            Inbox(settings.app_id, settings.inbox_ttl_seconds),
-            handler_timeout=settings.handler_timeout_seconds,
+            self.store, self.broker, self._inbox, handler_timeout=settings.handler_timeout_seconds
         )
         self._host: WorkflowHost | None = None
         #: All that reads messages from outside, and what is published besides its outcomes.
@@ -81,7 +80,7 @@ class Service:
         if settings.app_api_token:
             self.app.add_middleware(AppToken, token=settings.app_api_token)
         self.app.state.service = self
-        self.dead_letters = KeptLetters(settings.app_id, self.store, self.processor)
+        self.dead_letters = KeptLetters(self._inbox, self.store, self.processor)
         self.subscriptions = Subscriptions(self.app, settings, self.processor, self.dead_letters)
         use_problem_details(self.app)
         health.add_routes(self.app, settings, self._alive, self._components)
@@ -97,11 +96,17 @@ class Service:
         """Hybrid: commands in over pub/sub, and each outcome back to the topic that it asks for."""
         self.subscriptions.add(commands, destination=None)
         self.steps += commands
+        self._guard(commands)
 
     def answer(self, commands: Handlers) -> None:
         """Orchestration: commands in over service invocation, and the outcome as the response."""
         answer(self.app, commands, self.processor)
         self.steps += commands
+        self._guard(commands)
+
+    def _guard(self, commands: Handlers) -> None:
+        if commands not in self._inbox.commands:
+            self._inbox.commands.append(commands)
 
     def host(self, *workflows: Workflows, replies: Handlers | None = None) -> None:
         """Run workflows here; each reply is handled, then handed to the workflow that waits."""
@@ -114,6 +119,10 @@ class Service:
     def publishes(self, *messages: type[Message]) -> None:
         """Name what this service publishes although no handler returns it."""
         self.published += messages
+
+    @property
+    def hosts_workflows(self) -> bool:
+        return self._host is not None
 
     @property
     def workflows(self) -> WorkflowHost:
@@ -134,8 +143,11 @@ class Service:
         before, for another request.
         """
         event = envelope(request, id=id, source=self.settings.app_id, traceparent=traceparent())
+        # What the client left out is not what it said: a default may be another one next time.
+        said = request.model_dump(mode="json", exclude_unset=True)
+        event = event.model_copy(update={"data": exactly(said)})
         try:
-            return await self.processor.process(event, step, to_the_caller)
+            return await self.processor.process(event, step, to_the_caller, lasts=True)
         except UsedBefore as error:
             # The client knows its key, not the id that was made of it.
             raise Rejected(
@@ -150,16 +162,21 @@ class Service:
         gc.collect()
         gc.freeze()
         # In the background: the sidecar asks this app for its subscriptions while it starts itself.
-        starting = asyncio.create_task(self._start_workflows())
-        try:
-            yield
-        finally:
-            starting.cancel()
+        background = [
+            asyncio.create_task(self._start_workflows()),
+            asyncio.create_task(self.subscriptions.retries.watch()),
+        ]
+        async with AsyncExitStack() as stopping:
+            # The last one is called first, and each of them whatever the others raise.
+            stopping.push_async_callback(self._sidecar.close)
+            stopping.push_async_callback(self.participants.close)
+            stopping.push_async_callback(self.processor.stop)
+            stopping.push_async_callback(self.subscriptions.retries.stop)
             if self._host is not None:
-                await self._host.stop()
-            await self.processor.stop()
-            await self.participants.close()
-            await self._sidecar.close()
+                stopping.push_async_callback(self._host.stop)
+            for task in background:
+                stopping.callback(task.cancel)
+            yield
 
     async def _start_workflows(self) -> None:
         if self._host is None:

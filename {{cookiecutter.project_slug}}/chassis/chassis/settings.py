@@ -24,6 +24,10 @@ class ServiceSettings(BaseSettings):
     #: components/pubsub/kafka/development.env.
     bulk_delivery: bool = True
 
+    #: How long what failed is tried again: for a reason that passes, and for an unknown one.
+    retry_seconds: float = Field(default=45.0, gt=0)
+    unknown_retry_seconds: float = Field(default=30.0, gt=0)
+
     # Longer than the longest redelivery of any broker: a week.
     inbox_ttl_seconds: int = Field(default=7 * 24 * 3600, ge=60)
     sidecar_timeout_seconds: float = Field(default=5.0, gt=0)

@@ -1,7 +1,8 @@
-"""Messages in, over pub/sub, and a verdict for each message.
+"""Messages in, over pub/sub, and an answer for each message.
 
-What can never succeed is kept as a dead letter here, and is then done. The sidecar's own way, the
-verdict DROP, is not used. In a bulk, daprd 1.18 acknowledges the message even when it could not
+What can never succeed is kept as a dead letter here, and what may succeed later is kept and tried
+again here; either is then acknowledged. The sidecar tries again only what could not be kept. Its
+answer DROP is not used: in a bulk, daprd 1.18 acknowledges the message even when it could not
 publish it to the dead-letter topic; and when the bulk has shrunk, by a retry or by a message that
 is not JSON, it panics or dead-letters another message instead. For that, too, every subscription is
 a raw one: the bytes are ours to read. The dead-letter topic is for what the sidecar gives up on.
@@ -9,7 +10,7 @@ a raw one: the bytes are ours to read. The dead-letter topic is for what the sid
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,10 @@ from fastapi import FastAPI, Request
 from chassis import deliveries
 from chassis.cloudevents import CloudEvent
 from chassis.deadletters import Attempts, DeadLetter, KeptLetters, letter_id
-from chassis.deadletters.letter import UNKNOWN_CAUSE, cause_of, read_event
+from chassis.deadletters.letter import UNKNOWN_CAUSE, Kind, cause_of, read_event
+from chassis.deadletters.retries import Retries
 from chassis.deliveries import RETRY, SUCCESS
-from chassis.errors import Rejected, Unavailable
+from chassis.errors import TRANSIENT, Rejected, Unsent
 from chassis.handlers import Handlers, Step
 from chassis.inbox import Destination
 from chassis.logs import about
@@ -32,6 +34,12 @@ from chassis.settings import ServiceSettings
 log = logging.getLogger(__name__)
 
 Then = Callable[[CloudEvent], Awaitable[None]]
+Answer = Callable[[Sequence[bytes], str], Awaitable[list[str]]]
+
+#: Seconds after which a delivery no longer waits for its slowest message.
+SLOW_SECONDS = 5.0
+#: Between two looks at a store that is away. Meanwhile nothing is handled, only answered RETRY.
+PROBE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,11 @@ class Subscription:
     step: Step
     destination: Destination | None
     then: Then | None
+
+    @property
+    def is_for_commands(self) -> bool:
+        """Whether its messages say where their outcomes go."""
+        return self.destination is None and self.then is None
 
 
 class Subscriptions(DaprApp):
@@ -54,23 +67,29 @@ class Subscriptions(DaprApp):
         self._processor = processor
         self._kept = kept
         self._attempts = Attempts()
+        self.retries = Retries(settings, kept, self._attempt)
+        self._probing: asyncio.Task[None] | None = None
         self._by_topic: dict[str, Subscription] = {}
 
     def add(
-        self, handlers: Handlers, destination: Destination | None, then: Then | None = None
+        self,
+        handlers: Handlers,
+        destination: Destination | None,
+        then: Then | None = None,
     ) -> None:
         """Subscribe each handler to its topic.
 
         Outcomes go to the destination, or, without one, to the `replyto` of the message. What is
-        to happen `then`, after the commit and before the acknowledgement, may happen again.
+        to happen `then`, after the commit and before the acknowledgement, may happen again. Of
+        commands, what can never succeed is answered: see `CommandRefused`.
         """
         if not self._by_topic:
-            self._subscribe(self._settings.dead_letter_topic, self._keep_forwarded)
+            self._subscribe(self._settings.dead_letter_topic, self._answer_forwarded)
         for step in handlers:
             if step.topic in self._by_topic:
                 raise ValueError(f"topic {step.topic!r} has a handler in this service already")
             self._by_topic[step.topic] = Subscription(step, destination, then)
-            self._subscribe(step.topic, self._verdict)
+            self._subscribe(step.topic, self._answer)
 
     @property
     def heard(self) -> frozenset[str]:
@@ -91,17 +110,17 @@ class Subscriptions(DaprApp):
 
     @property
     def commands(self) -> frozenset[str]:
-        """The topics whose messages say where their outcomes go."""
-        return frozenset(
-            topic
-            for topic, each in self._by_topic.items()
-            if each.destination is None and each.then is None
-        )
+        return frozenset(topic for topic, each in self._by_topic.items() if each.is_for_commands)
 
     @property
     def replies(self) -> frozenset[str]:
         """The topics of replies to what this service's workflows ask."""
         return frozenset(topic for topic, each in self._by_topic.items() if each.then is not None)
+
+    @property
+    def is_waiting_for_the_store(self) -> bool:
+        """A message that failed could not be kept, and until it could, none is handled."""
+        return self._probing is not None and not self._probing.done()
 
     async def handle(self, event: CloudEvent, topic: str) -> None:
         """Bring an event of this topic to its effect.
@@ -113,17 +132,22 @@ class Subscriptions(DaprApp):
         if subscription is None:
             raise Rejected(f"{self._settings.app_id} does not subscribe to {topic!r}")
         await self._processor.process(
-            event, subscription.step, subscription.destination or (lambda _: event.replyto)
+            event,
+            subscription.step,
+            subscription.destination or (lambda _: event.replyto),
+            is_command=subscription.is_for_commands and event.replyto is not None,
         )
         if subscription.then is not None:
-            await subscription.then(event)
+            try:
+                await subscription.then(event)
+            except TRANSIENT as error:
+                raise Unsent(cause_of(error)) from error
 
-    def _subscribe(self, topic: str, verdict: Callable[[bytes, str], Awaitable[str]]) -> None:
+    def _subscribe(self, topic: str, answer: Answer) -> None:
         async def deliver(request: Request) -> dict[str, Any]:
             arrived = deliveries.read(await request.body())
-            messages = arrived.messages
-            received(topic, "pubsub", len(messages))
-            return arrived.answer(await asyncio.gather(*(verdict(raw, topic) for raw in messages)))
+            received(topic, "pubsub", len(arrived.messages))
+            return arrived.answer(await answer(arrived.messages, topic))
 
         route = f"/events/{topic}"
         self._app.add_api_route(
@@ -142,39 +166,95 @@ class Subscriptions(DaprApp):
             }
         )
 
-    async def _verdict(self, raw: bytes, topic: str) -> str:
+    async def _answer(self, messages: Sequence[bytes], topic: str) -> list[str]:
+        """One answer for each message; none of them waits for one that is slow."""
+        if self.is_waiting_for_the_store:
+            return [RETRY] * len(messages)
+        attempts = [asyncio.create_task(self._attempt(raw, topic)) for raw in messages]
+        await asyncio.wait(attempts, timeout=SLOW_SECONDS)
+        return [
+            await self._answer_one(raw, topic, attempt)
+            for raw, attempt in zip(messages, attempts, strict=True)
+        ]
+
+    async def _answer_one(
+        self, raw: bytes, topic: str, attempt: "asyncio.Task[Exception | None]"
+    ) -> str:
+        if not attempt.done():
+            slow = TimeoutError(f"being handled for longer than {SLOW_SECONDS:.0f} s")
+            if await self._is_taken_over(raw, topic, slow, attempt):
+                return SUCCESS
+        error = await attempt
+        if error is None:
+            if self._attempts:
+                self._attempts.take(letter_id(raw))
+            return SUCCESS
+        if isinstance(error, Rejected):
+            failed = self._attempts.failed(letter_id(raw), topic, cause_of(error))
+            return await self._keep(raw, topic, "permanent", failed.cause, failed.count)
+        if await self._is_taken_over(raw, topic, error):
+            return SUCCESS
+        self._attempts.failed(letter_id(raw), topic, cause_of(error))
+        return RETRY
+
+    async def _attempt(self, raw: bytes, topic: str) -> Exception | None:
         try:
             event = read_event(raw)
         except Rejected as error:
-            return await self._give_up(raw, topic, error)
+            return error
         with about(event):
             try:
                 await self.handle(event, topic)
-            except (Unavailable, OSError, TimeoutError) as error:
-                self._attempts.failed(letter_id(raw), topic, cause_of(error))
+            except Rejected as error:
+                return error
+            except TRANSIENT as error:
                 log.warning("%s %s: will be tried again: %s", topic, event.id, cause_of(error))
-                return RETRY
+                return error
             except Exception as error:
-                if not isinstance(error, Rejected):
-                    log.exception("%s %s: the handler failed", topic, event.id)
-                return await self._give_up(raw, topic, error)
-        if self._attempts:
-            self._attempts.take(letter_id(raw))
-        return SUCCESS
+                log.exception("%s %s: the handler failed, and is tried again", topic, event.id)
+                return error
+        return None
 
-    async def _give_up(self, raw: bytes, topic: str, error: Exception) -> str:
-        failed = self._attempts.failed(letter_id(raw), topic, cause_of(error))
-        return await self._keep(raw, topic, failed.cause, failed.count)
+    async def _is_taken_over(
+        self,
+        raw: bytes,
+        topic: str,
+        error: Exception,
+        running: "asyncio.Task[Exception | None] | None" = None,
+    ) -> bool:
+        try:
+            return await self.retries.take_over(raw, topic, error, running)
+        except Exception as away:
+            log.warning("%s: a message that failed could not be kept: %s", topic, away)
+            if not self.is_waiting_for_the_store:
+                self._probing = asyncio.create_task(self._until_the_store_answers())
+            return False
 
-    async def _keep_forwarded(self, raw: bytes, _: str) -> str:
-        """A letter that comes from the sidecar, which says nothing of why."""
+    async def _until_the_store_answers(self) -> None:
+        """Without this, each attempt would take a time-out, and a retry policy many minutes."""
+        while True:
+            await asyncio.sleep(PROBE_SECONDS)
+            try:
+                await self._kept.page(None)
+            except Exception as error:
+                log.info("the store does not answer yet: %s", error)
+            else:
+                return
+
+    async def _answer_forwarded(self, messages: Sequence[bytes], _: str) -> list[str]:
+        """Letters that come from the sidecar, which says nothing of why."""
+        return list(await asyncio.gather(*map(self._keep_forwarded, messages)))
+
+    async def _keep_forwarded(self, raw: bytes) -> str:
         known = self._attempts.take(letter_id(raw))
         if known is not None:
-            return await self._keep(raw, known.topic, known.cause, known.count)
-        return await self._keep(raw, self._topic_of(raw), UNKNOWN_CAUSE, 0)
+            return await self._keep(raw, known.topic, "exhausted", known.cause, known.count)
+        return await self._keep(raw, self._topic_of(raw), "exhausted", UNKNOWN_CAUSE, 0)
 
-    async def _keep(self, raw: bytes, topic: str | None, cause: str, attempts: int) -> str:
-        letter = DeadLetter.of(raw, topic=topic, cause=cause, attempts=attempts)
+    async def _keep(
+        self, raw: bytes, topic: str | None, kind: Kind, cause: str, attempts: int
+    ) -> str:
+        letter = DeadLetter.of(raw, topic=topic, kind=kind, cause=cause, attempts=attempts)
         try:
             await self._kept.keep(letter)
         except Exception as error:
@@ -184,8 +264,8 @@ class Subscriptions(DaprApp):
                 self._attempts.restore(letter.id, topic, cause, attempts)
             return RETRY
         self._attempts.take(letter.id)
-        dead_lettered()
-        log.error("%s: dead-lettered as %s: %s", topic, letter.id, cause)
+        dead_lettered(kind)
+        log.error("%s: dead-lettered as %s, %s: %s", topic, letter.id, kind, cause)
         return SUCCESS
 
     def _topic_of(self, raw: bytes) -> str | None:

@@ -76,6 +76,8 @@ class Transaction:
         self.cause = cause
         #: When the handling began.
         self.now = datetime.now(UTC)
+        #: Whether it has read what another one of the group wrote, which is not committed yet.
+        self.read_uncommitted = False
         self._snapshot = snapshot
         self._seen: dict[str, Stored] = {}
         self._writes: dict[str, Write] = {}
@@ -89,6 +91,7 @@ class Transaction:
         found: dict[str, T | None] = {}
         for key, stored in zip(keys, await self._snapshot.read(keys), strict=True):
             self._seen.setdefault(key, stored)
+            self.read_uncommitted |= key in self._snapshot.writes
             value = self._writes[key].value if key in self._writes else stored.value
             found[key] = None if value is None else adapter(kind).validate_json(value)
         return found
@@ -106,6 +109,10 @@ class Transaction:
     def delete(self, key: str) -> None:
         """Remove the key at commit. The key must have been read in this transaction."""
         self._writes[key] = Write(key, None, self._etag(key))
+
+    def discard(self) -> None:
+        """Forget all writes of this transaction."""
+        self._writes.clear()
 
     @property
     def overtaken(self) -> bool:

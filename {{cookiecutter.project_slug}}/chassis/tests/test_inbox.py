@@ -4,7 +4,7 @@ import pytest
 
 from chassis.cloudevents import CloudEvent, envelope
 from chassis.errors import Rejected, Unavailable
-from chassis.inbox import InboxRecord
+from chassis.inbox import InboxRecord, inbox_key
 from chassis.testing import Harness
 from chassis.testing.bank import Deposit, Deposited, Refusal, handlers
 
@@ -31,9 +31,26 @@ async def test_another_id_is_another_message(bank: Harness) -> None:
     assert await bank.handle(Deposit(amount=5), id="2") == [Deposited(account="ada", balance=10)]
 
 
+async def test_an_id_of_another_source_is_another_message(bank: Harness) -> None:
+    await bank.deliver(event("1", amount=5))
+    elsewhere = event("1", amount=5).model_copy(update={"source": "another-warehouse"})
+    (outcome,) = await bank.deliver(elsewhere)
+    assert outcome.data["balance"] == 10
+
+
+async def test_an_upgrade_of_the_sender_between_two_attempts_is_the_same_message(
+    bank: Harness,
+) -> None:
+    first = await bank.deliver(event("1", amount=5))
+    again = event("1", amount=5)
+    upgraded = again.model_copy(update={"data": {**again.data, "currency": "EUR"}})
+    assert await bank.deliver(upgraded) == first
+    assert bank.store.get("ada", int) == 5
+
+
 async def test_an_id_that_was_used_for_other_content_is_rejected(bank: Harness) -> None:
     await bank.deliver(event("1", amount=5))
-    with pytest.raises(Rejected, match="'1' was used before"):
+    with pytest.raises(Rejected, match="'1' of 'test' was used before"):
         await bank.deliver(event("1", amount=6))
     assert bank.store.get("ada", int) == 5
 
@@ -68,7 +85,7 @@ async def test_an_outcome_names_its_sender_and_continues_the_trace(bank: Harness
 async def test_record_and_writes_are_one_commit(bank: Harness) -> None:
     await bank.deliver(event("1"))
     (commit,) = bank.store.commits
-    assert {write.key for write in commit} == {"ada", "inbox:1"}
+    assert {write.key for write in commit} == {"ada", inbox_key(event("1"))}
 
 
 async def test_without_the_commit_there_is_neither_record_nor_write(bank: Harness) -> None:
@@ -76,7 +93,7 @@ async def test_without_the_commit_there_is_neither_record_nor_write(bank: Harnes
     with pytest.raises(Unavailable):
         await bank.deliver(event("1"))
     assert bank.store.get("ada", int) is None
-    assert bank.store.get("inbox:1", InboxRecord) is None
+    assert bank.store.get(inbox_key(event("1")), InboxRecord) is None
     assert not bank.broker.published
 
 
@@ -90,5 +107,5 @@ async def test_a_record_expires_and_what_the_handler_wrote_does_not(bank: Harnes
     await bank.deliver(event("1"))
     assert {write.key: write.ttl_seconds for write in bank.store.commits[0]} == {
         "ada": None,
-        "inbox:1": 3600,
+        inbox_key(event("1")): 3600,
     }

@@ -4,10 +4,12 @@ import httpx
 import pytest
 
 from chassis.cloudevents import CONTENT_TYPE, CloudEvent, envelope
-from chassis.errors import Unavailable
+from chassis.errors import Rejected, Unavailable
+from chassis.handlers import Handlers
 from chassis.service import Service
 from chassis.testing import MemoryBroker, MemoryStore, running
-from chassis.testing.bank import Deposit, handlers
+from chassis.testing.bank import Deposit, Deposited, deposit, handlers
+from chassis.transaction import Transaction
 
 
 @pytest.fixture
@@ -57,11 +59,40 @@ async def test_a_command_that_is_no_cloudevent_gets_422(bank: Service) -> None:
     assert "body.source" in response.json()["detail"]
 
 
-async def test_an_unknown_version_gets_422(bank: Service) -> None:
+async def test_a_command_that_can_never_be_done_is_refused_by_the_participant_itself(
+    bank: Service,
+) -> None:
     command = envelope(Deposit(), id="1", source="test", traceparent=None)
     response = await post(bank, command.model_copy(update={"type": "deposit.v9"}).on_the_wire())
-    assert response.status_code == 422
-    assert "deposit.v9" in response.json()["detail"]
+    reply = CloudEvent.model_validate_json(response.content)
+    assert (reply.type, reply.causationid) == ("command-refused.v1", "1")
+    assert "deposit.v9" in reply.data["reason"]
+
+
+async def test_a_refusal_stands_for_a_copy_that_could_be_done(
+    bank: Service, store: MemoryStore
+) -> None:
+    # Two replicas while a new version rolls out: what was refused must not be done afterwards.
+    command = envelope(Deposit(), id="1", source="test", traceparent=None)
+    unreadable = command.model_copy(update={"type": "deposit.v9"})
+    refused = await post(bank, unreadable.on_the_wire())
+    assert (await post(bank, command.on_the_wire())).content == refused.content
+    assert store.get("ada", int) is None
+
+
+async def test_a_refusal_after_writes_leaves_nothing_of_them(
+    service: Service, store: MemoryStore
+) -> None:
+    async def hesitant(asked: Deposit, tx: Transaction) -> Deposited:
+        await deposit(asked, tx)
+        raise Rejected("on second thoughts, no")
+
+    hesitating = Handlers()
+    hesitating.on(Deposit)(hesitant)
+    service.answer(hesitating)
+    reply = CloudEvent.model_validate_json((await ask(service)).content)
+    assert reply.data == {"subject": "ada", "reason": "on second thoughts, no"}
+    assert store.get("ada", int) is None
 
 
 async def test_an_id_that_was_used_for_another_command_gets_422(bank: Service) -> None:

@@ -17,4 +17,4 @@ async def test_a_service_says_that_it_has_no_dead_letters_before_it_has_one(
 ) -> None:
     async with running(service) as client:
         page = (await client.get("/metrics")).text
-    assert re.search(r"^dead_letters_total \d", page, re.MULTILINE)
+    assert re.search(r'^dead_letters_total{kind="permanent"} \d', page, re.MULTILINE)

@@ -5,13 +5,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from chassis.cloudevents import envelope
-from chassis.errors import Rejected, Unavailable
+from chassis.errors import Unavailable
 from chassis.invocation import Participants
 from chassis.settings import ServiceSettings
 from chassis.testing.bank import Deposit, Deposited
 
 COMMAND = envelope(Deposit(), id="1", source="test", traceparent=None)
-REPLY = envelope(Deposited(account="ada", balance=1), id="2", source="bank", traceparent=None)
+REPLY = envelope(
+    Deposited(account="ada", balance=1), id="2", source="bank", traceparent=None, causationid="1"
+)
 
 
 class Sidecar:
@@ -48,21 +50,20 @@ async def test_a_command_is_invoked_by_service_and_topic(
     assert sidecar.path == "/v1.0/invoke/bank/method/commands/deposit"
 
 
-@pytest.mark.parametrize("status", [400, 404, 422])
-async def test_a_refusal_of_the_service_is_final(
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 502, 503])
+async def test_no_status_code_of_anybody_in_between_is_a_refusal(
     participants: Participants, sidecar: Sidecar, status: int
 ) -> None:
     sidecar.status, sidecar.body = status, b"the reason"
-    with pytest.raises(Rejected, match="the reason"):
+    with pytest.raises(Unavailable, match=f"bank was asked to deposit: HTTP {status}: the reason"):
         await participants.ask("bank", COMMAND, "deposit")
 
 
-@pytest.mark.parametrize("status", [500, 503])
-async def test_a_service_that_is_away_may_answer_later(
-    participants: Participants, sidecar: Sidecar, status: int
+async def test_a_reply_to_another_command_is_no_reply(
+    participants: Participants, sidecar: Sidecar
 ) -> None:
-    sidecar.status = status
-    with pytest.raises(Unavailable, match="bank was asked to deposit"):
+    sidecar.body = REPLY.model_copy(update={"causationid": "0"}).on_the_wire()
+    with pytest.raises(Unavailable, match="a reply to another command"):
         await participants.ask("bank", COMMAND, "deposit")
 
 

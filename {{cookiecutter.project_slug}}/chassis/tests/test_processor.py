@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chassis.cloudevents import CloudEvent, envelope
-from chassis.errors import Refused, StaleWrite, Unavailable
+from chassis.errors import Refused, Rejected, StaleWrite, Unavailable
 from chassis.handlers import step
 from chassis.inbox import Inbox
 from chassis.ports import Write
@@ -206,6 +206,147 @@ async def test_a_handler_that_takes_too_long_fails_alone_and_stores_nothing(
     assert isinstance(late, TimeoutError)
     assert isinstance(deposited, tuple)
     assert store.get("bob", int) is None
+
+
+async def test_a_cancellation_that_leaks_from_a_handler_does_not_end_the_work_on_others(
+    processor: Processor, store: MemoryStore
+) -> None:
+    async def leaky(asked: Deposit, tx: Transaction) -> Deposited:
+        if asked.account == "leaky":
+            raise asyncio.CancelledError
+        return await deposit(asked, tx)
+
+    leaking = step(leaky, Deposit)
+    cancelled, deposited = await asyncio.gather(
+        processor.process(event("1", account="leaky"), leaking),
+        processor.process(event("2", amount=5), leaking),
+        return_exceptions=True,
+    )
+    assert "cancelled from within" in str(cancelled)
+    assert isinstance(deposited, tuple)
+    assert processor.alive
+    await processor.process(event("3", amount=5), DEPOSIT)
+    assert store.get("ada", int) == 10
+
+
+async def test_an_error_that_nobody_foresaw_fails_its_group_and_not_the_next_one(
+    broker: MemoryBroker,
+) -> None:
+    class Cancelling(MemoryStore):
+        async def commit(self, writes: Sequence[Write]) -> None:
+            if self.failures:
+                self.failures.clear()
+                raise asyncio.CancelledError
+            await super().commit(writes)
+
+    store = Cancelling()
+    store.failures = [Unavailable()]
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
+    processor.start()
+    with pytest.raises(Unavailable, match="the group failed"):
+        await processor.process(event("1"), DEPOSIT)
+    await processor.process(event("1", amount=5), DEPOSIT)
+    assert processor.alive
+    await processor.stop()
+
+
+async def test_hung_handlers_delay_their_group_once_and_no_other(
+    store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.processor.GROUP_SECONDS", 0.05)
+    hang = asyncio.Event()
+
+    async def hanging(asked: Deposit, tx: Transaction) -> Deposited:
+        if asked.account == "hung":
+            await hang.wait()
+        return await deposit(asked, tx)
+
+    hung = step(hanging, Deposit)
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), handler_timeout=60)
+    processor.start()
+    stuck = [
+        asyncio.create_task(processor.process(event(f"h{n}", account="hung"), hung))
+        for n in range(10)
+    ]
+    async with asyncio.timeout(5):
+        for n in range(20):
+            await asyncio.gather(
+                *(processor.process(event(f"{n}-{m}", amount=1), hung) for m in range(10))
+            )
+    assert store.get("ada", int) == 200
+    assert not any(task.done() for task in stuck)
+    hang.set()
+    await asyncio.gather(*stuck)
+    assert store.get("hung", int) == 10
+    await processor.stop()
+
+
+async def test_more_slow_handlers_than_there_is_room_for_are_tried_later(
+    store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.processor.GROUP_SECONDS", 0.01)
+    monkeypatch.setattr("chassis.processor.MAX_SLOW", 3)
+
+    async def slow(asked: Deposit, tx: Transaction) -> Deposited:
+        await asyncio.sleep(0.1)
+        return await deposit(asked, tx)
+
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
+    processor.start()
+    results = await asyncio.gather(
+        *(processor.process(event(str(n)), step(slow, Deposit)) for n in range(5)),
+        return_exceptions=True,
+    )
+    assert [str(each) for each in results if isinstance(each, Unavailable)] == [
+        "3 slow handlers run already"
+    ] * 2
+    assert store.get("ada", int) == 3
+    await processor.stop()
+
+
+async def test_a_delivery_that_nobody_waits_for_any_more_is_not_worked_on(
+    store: MemoryStore, broker: MemoryBroker
+) -> None:
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), handler_timeout=0.01)
+    # Nobody works on what waits before `start`.
+    with pytest.raises(TimeoutError):
+        await processor.process(event("1", amount=5), DEPOSIT)
+    waiting = processor._waiting
+    processor.start()
+    while not waiting.empty():
+        processor._waiting.put_nowait(waiting.get_nowait())
+    await processor.process(event("2", amount=1), DEPOSIT)
+    assert store.get("ada", int) == 1
+    await processor.stop()
+
+
+async def test_what_was_rejected_because_of_an_uncommitted_write_is_decided_again(
+    processor: Processor, store: MemoryStore
+) -> None:
+    """The group's commit loses its race, and the winner leaves enough for both."""
+    store.put("ada", 1)
+
+    async def withdraw(asked: Deposit, tx: Transaction) -> Deposited:
+        balance = await tx.get("ada", int) or 0
+        if balance < asked.amount:
+            raise Rejected(f"{asked.amount} wanted, {balance} there")
+        tx.put("ada", balance - asked.amount)
+        return Deposited(account="ada", balance=balance - asked.amount)
+
+    commit = store.commit
+
+    async def overtaken_once(writes: Sequence[Write]) -> None:
+        store.commit = commit  # type: ignore[method-assign]
+        store.put("ada", 2)
+        await commit(writes)
+
+    store.commit = overtaken_once  # type: ignore[method-assign]
+    results = await asyncio.gather(
+        *(processor.process(event(str(n)), step(withdraw, Deposit)) for n in range(2)),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [tuple, tuple]
+    assert store.get("ada", int) == 0
 
 
 async def test_stopping_finishes_what_waits(store: MemoryStore, broker: MemoryBroker) -> None:

@@ -81,11 +81,16 @@ def test_a_retry_policy_of_the_sdk_gives_up() -> None:
     assert play.end.status == "FAILED"
 
 
+def breaks_after(fault: str, play: Playing) -> bool:
+    """Whether one of some hundred schedules with this fault breaks."""
+    runs = (play.simulation.seeded(seed) for seed in range(600))
+    return any(run.violations and any(fault in line for line in run.story) for run in runs)
+
+
 def test_a_retry_policy_alone_waits_for_ever_for_a_result_that_came_before_it_was_asked_for() -> (
     None
 ):
-    with pytest.raises(Broken, match="NOT STORED"):
-        Playing(parcels.haul, Parcel(id="1", failures=1)).simulation.explore(200)
+    assert breaks_after("NOT STORED", Playing(parcels.haul, Parcel(id="1", failures=1)))
 
 
 def test_a_timer_wins_when_nobody_signs() -> None:
@@ -137,14 +142,15 @@ def test_workflows_end_under_every_fault(workflow: Any) -> None:
 
 def test_a_late_answer_would_fail_a_workflow_if_its_repeats_were_not_left_out() -> None:
     repeats = patch("chassis.simulation.sdk.without_repeats", list)
-    with repeats, pytest.raises(Broken, match="LATE ANSWER"):
-        Playing(parcels.deliver, Parcel(id="1"), signed_after=20).simulation.explore(200)
+    with repeats:
+        play = Playing(parcels.deliver, Parcel(id="1"), signed_after=20)
+        assert breaks_after("LATE ANSWER", play)
 
 
 def test_a_late_answer_would_leave_a_workflow_waiting_if_nobody_woke_it() -> None:
     asleep = patch("chassis.simulation.engine.SimulatedEngine._refuse", lambda *_: None)
-    with asleep, pytest.raises(Broken, match="LATE ANSWER"):
-        Playing(parcels.tour, Parcel(id="1")).simulation.explore(200)
+    with asleep:
+        assert breaks_after("LATE ANSWER", Playing(parcels.tour, Parcel(id="1")))
 
 
 def test_a_workflow_that_looks_at_a_clock_is_found_out() -> None:

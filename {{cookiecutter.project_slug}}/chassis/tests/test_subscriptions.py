@@ -1,24 +1,36 @@
 import asyncio
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from chassis.cloudevents import envelope
 from chassis.errors import Unavailable
-from chassis.handlers import Handlers
 from chassis.service import Service
 from chassis.settings import ServiceSettings
 from chassis.testing import MemoryBroker, MemoryStore, running
 from chassis.testing.bank import Deposit, handlers
-from chassis.transaction import Transaction
 
 
 def wire(id: str = "1", replyto: str | None = None, **content: Any) -> dict[str, Any]:
     event = envelope(Deposit(**content), id=id, source="test", traceparent=None, replyto=replyto)
     wired: dict[str, Any] = json.loads(event.on_the_wire())
     return wired
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def answers(client: httpx.AsyncClient, event: Any) -> list[str]:
+    bulk = {"entries": [{"entryId": "", "event": event}]}
+    response = await client.post("/events/deposit", json=bulk)
+    return [status["status"] for status in response.json()["statuses"]]
 
 
 async def verdicts(service: Service, *events: Any) -> list[str]:
@@ -70,8 +82,9 @@ async def test_messages_come_one_by_one_where_that_is_asked_for(
             return (await client.post("/events/deposit", json=wrapped)).json()
 
         good = json.dumps(wire(amount=2)).encode()
-        store.failures = [Unavailable()]
+        store.failures = [Unavailable(), Unavailable()]
         assert await verdict(good) == {"status": "RETRY"}
+        await until(lambda: not service.subscriptions.is_waiting_for_the_store)
         assert await verdict(good) == {"status": "SUCCESS"}
         assert await verdict(b"no CloudEvent") == {"status": "SUCCESS"}
         assert (await client.post("/events/deposit", json={"no": "delivery"})).is_error
@@ -109,33 +122,25 @@ async def test_an_id_with_other_content_is_a_dead_letter(service: Service) -> No
     assert "used before, for other content" in letter.cause
 
 
-async def test_a_store_that_is_away_means_try_again(service: Service, store: MemoryStore) -> None:
-    service.subscribe(handlers)
-    store.failures = [Unavailable()]
-    assert await verdicts(service, wire()) == ["RETRY"]
-    assert await verdicts(service, wire()) == ["SUCCESS"]
-
-
-async def test_a_broker_that_is_away_means_try_again(
-    service: Service, broker: MemoryBroker
+async def test_a_message_that_cannot_be_kept_either_is_left_to_the_sidecar(
+    service: Service, store: MemoryStore
 ) -> None:
     service.subscribe(handlers)
-    broker.failures = [Unavailable()]
+    store.failures = [Unavailable(), Unavailable()]
     assert await verdicts(service, wire()) == ["RETRY"]
 
 
-async def test_a_handler_that_takes_too_long_is_tried_again(
-    settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker
+async def test_while_the_store_is_away_nothing_is_tried(
+    service: Service, store: MemoryStore
 ) -> None:
-    async def forgetful(_: Deposit, __: Transaction) -> None:
-        await asyncio.Event().wait()
-
-    slow = Handlers()
-    slow.on(Deposit)(forgetful)
-    impatient = settings.model_copy(update={"handler_timeout_seconds": 0.05})
-    service = Service(impatient, title="Bank", store=store, broker=broker)
-    service.subscribe(slow)
-    assert await verdicts(service, wire()) == ["RETRY"]
+    service.subscribe(handlers)
+    async with running(service) as client:
+        store.failures = [Unavailable(), Unavailable()]
+        for _ in range(2):
+            assert await answers(client, wire()) == ["RETRY"]
+        assert store.failures == []
+        await until(lambda: not service.subscriptions.is_waiting_for_the_store)
+        assert await answers(client, wire()) == ["SUCCESS"]
 
 
 async def test_an_event_leads_to_an_event_on_its_own_topic(
@@ -164,9 +169,11 @@ async def test_a_command_that_asks_for_no_answer_is_obeyed_in_silence(
     assert not broker.published
 
 
-async def test_a_reply_that_comes_before_the_workflows_are_hosted_comes_again(
-    service: Service, store: MemoryStore
+async def test_a_command_that_can_never_be_done_is_refused_where_it_asks_for_its_reply(
+    service: Service, broker: MemoryBroker
 ) -> None:
-    service.host(replies=handlers)
-    assert await verdicts(service, wire("1", amount=5)) == ["RETRY"]
-    assert store.get("ada", int) == 5
+    service.obey(handlers)
+    assert await verdicts(service, wire(replyto="replies") | {"type": "deposit.v9"}) == ["SUCCESS"]
+    (refusal,) = broker.published["replies"]
+    assert (refusal.type, refusal.causationid) == ("command-refused.v1", "1")
+    assert (await service.dead_letters.page(None)).count == 0

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from chassis.deliveries import RETRY
-from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing
+from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing, inbox_key
 from chassis.transaction import Transaction
 from orders.domain import Style
 from orders.process import StepFailed
@@ -43,7 +43,7 @@ def without_recorded_outcomes(monkeypatch: pytest.MonkeyPatch, topic: str | None
     run_once = Inbox.run_once
 
     async def silent(inbox: Inbox, delivery: Delivery, tx: Transaction) -> tuple[Outgoing, ...]:
-        key = f"inbox:{delivery.event.id}"
+        key = inbox_key(delivery.event)
         if topic in (None, delivery.step.topic) and await tx.get(key, InboxRecord) is not None:
             return ()
         return await run_once(inbox, delivery, tx)
@@ -130,5 +130,5 @@ def test_without_dead_letters_poison_is_never_done_with(
     async def again(*_: Any) -> str:
         return RETRY
 
-    monkeypatch.setattr("chassis.subscriptions.Subscriptions._give_up", again)
+    monkeypatch.setattr("chassis.subscriptions.Subscriptions._keep", again)
     assert breaks(style, r"I6: \S+ \S+ of order .* has neither processed nor dead-let")

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from chassis.cloudevents import CloudEvent, envelope
 from chassis.deadletters import pages
 from chassis.deadletters.letter import DeadLetter, Summary, cause_of
-from chassis.errors import Rejected, Unavailable
+from chassis.errors import TRANSIENT, Rejected
 from chassis.handlers import Step, step
-from chassis.inbox import to_the_caller
+from chassis.inbox import Inbox, InboxRecord, inbox_key, to_the_caller
 from chassis.logs import about
 from chassis.messages import Message
 from chassis.ports import Store
@@ -72,14 +72,18 @@ class Listed(BaseModel):
 
 
 class KeptLetters:
-    def __init__(self, source: str, store: Store, processor: Processor) -> None:
-        self._source = source
+    def __init__(self, inbox: Inbox, store: Store, processor: Processor) -> None:
+        self._inbox = inbox
         self._store = store
         self._processor = processor
 
     async def keep(self, letter: DeadLetter) -> None:
         """Returns once it is stored. Raises `Unavailable` or `TimeoutError` if it is not."""
-        await self._process(KeepLetter(letter=letter), step(_keep, KeepLetter))
+        await self._process(KeepLetter(letter=letter), step(self._keep, KeepLetter))
+
+    async def settle(self, letter: UUID) -> None:
+        """Remove a letter whose message was handled. Raises as `keep` does."""
+        await self._process(RemoveLetter(id=letter), step(self._remove, RemoveLetter))
 
     async def page(self, number: int | None) -> Listed:
         """A page by its number, or the first one. Raises `Unavailable`."""
@@ -113,49 +117,65 @@ class KeptLetters:
         try:
             with about(event):
                 await handle(event, letter.topic)
-        except (Unavailable, OSError, TimeoutError):
+        except TRANSIENT:
             raise
         except Exception as error:
             if not isinstance(error, Rejected):
                 log.exception("dead letter %s: the handler failed", letter.id)
             cause = cause_of(error)
-            await self.keep(letter.model_copy(update={"cause": cause, "attempts": 1}))
+            kind = "permanent" if isinstance(error, Rejected) else "unknown"
+            again = {"kind": kind, "cause": cause, "attempts": 1}
+            await self.keep(letter.model_copy(update=again))
             raise Rejected(f"it failed again: {cause}") from error
-        await self._process(RemoveLetter(id=letter.id), step(_remove, RemoveLetter))
+        await self.settle(letter.id)
         log.info("dead letter %s: replayed", letter.id)
 
     async def discard(self, letter: DeadLetter, reason: str, by: str) -> Discard:
         """Remove the letter, and keep a record of it."""
         record = Discard(letter=letter.summary, reason=reason, by=by, at=datetime.now(UTC))
-        await self._process(record, step(_discard, Discard))
+        await self._process(record, step(self._discard, Discard))
         log.warning("dead letter %s: discarded by %s: %s", letter.id, by, reason)
         return record
 
     async def _process(self, message: Message, how: Step) -> None:
         # A new id each time: these steps are idempotent by letter, and the inbox must not keep a
         # letter from coming back after it was removed.
-        event = envelope(message, id=str(uuid4()), source=self._source, traceparent=None)
+        event = envelope(message, id=str(uuid4()), source=self._inbox.source, traceparent=None)
         await self._processor.process(event, how, to_the_caller)
 
     async def _look_up(self, key: str, kind: type[T]) -> T | None:
         stored = (await self._store.read([key]))[key]
         return None if stored.value is None else adapter(kind).validate_json(stored.value)
 
+    async def _keep(self, asked: KeepLetter, tx: Transaction) -> None:
+        await pages.keep(asked.letter, tx)
+        await self._keep_record(asked.letter, None, tx)
+
+    async def _remove(self, asked: RemoveLetter, tx: Transaction) -> None:
+        letter = await pages.remove(asked.id, tx)
+        if letter is not None:
+            await self._keep_record(letter, self._inbox.ttl_seconds, tx)
+
+    async def _discard(self, record: Discard, tx: Transaction) -> None:
+        key = _discard_key(record.letter.id)
+        await tx.get(key, Discard)
+        letter = await pages.remove(record.letter.id, tx)
+        if letter is not None:
+            tx.put(key, record)
+            await self._keep_record(letter, self._inbox.ttl_seconds, tx)
+
+    async def _keep_record(
+        self, letter: DeadLetter, ttl_seconds: int | None, tx: Transaction
+    ) -> None:
+        """What the inbox knows of the message lasts as long as its letter: it may be replayed."""
+        try:
+            key = inbox_key(letter.event)
+        except Rejected:
+            return
+        record = await tx.get(key, InboxRecord)
+        if record is not None:
+            tx.put(key, record, ttl_seconds=ttl_seconds)
+
 
 def _discard_key(letter: UUID) -> str:
     return f"dead-letters:discarded:{letter}"
-
-
-async def _keep(asked: KeepLetter, tx: Transaction) -> None:
-    await pages.keep(asked.letter, tx)
-
-
-async def _remove(asked: RemoveLetter, tx: Transaction) -> None:
-    await pages.remove(asked.id, tx)
-
-
-async def _discard(record: Discard, tx: Transaction) -> None:
-    key = _discard_key(record.letter.id)
-    await tx.get(key, Discard)
-    if await pages.remove(record.letter.id, tx) is not None:
-        tx.put(key, record)

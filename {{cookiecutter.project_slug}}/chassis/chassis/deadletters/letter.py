@@ -16,6 +16,10 @@ from chassis.errors import Rejected, Unavailable
 MAX_PAYLOAD = 1_500_000
 MAX_CAUSE = 2_000
 
+#: Why it is here: it can never succeed; it failed for an unknown reason, or for one that should
+#: pass, for as long as it was tried; or it is still being tried.
+Kind = Literal["permanent", "unknown", "exhausted", "retrying"]
+
 UNKNOWN_CAUSE = "the delivery failed until the retry policy gave up"
 
 
@@ -49,6 +53,7 @@ class Summary(BaseModel):
     event_id: str | None = Field(description="Null if the message is not a CloudEvent.")
     type: str | None
     subject: str | None
+    kind: Kind = "unknown"
     cause: str
     attempts: int = Field(description="Deliveries that failed here, as far as they are known.")
     arrived_at: datetime
@@ -64,7 +69,7 @@ class DeadLetter(Summary):
     size: int
 
     @classmethod
-    def of(cls, raw: bytes, *, topic: str | None, cause: str, attempts: int) -> Self:
+    def of(cls, raw: bytes, *, topic: str | None, kind: Kind, cause: str, attempts: int) -> Self:
         """A letter for any bytes whatsoever, arrived now."""
         try:
             event = read_event(raw)
@@ -77,6 +82,7 @@ class DeadLetter(Summary):
             event_id=event and event.id,
             type=event and event.type,
             subject=event and event.subject,
+            kind=kind,
             cause=cause[:MAX_CAUSE],
             attempts=attempts,
             arrived_at=datetime.now(UTC),

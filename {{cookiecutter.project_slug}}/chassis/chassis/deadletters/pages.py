@@ -83,6 +83,7 @@ def _merged(kept: DeadLetter, again: DeadLetter) -> DeadLetter:
     known = again.attempts > 0
     return kept.model_copy(
         update={
+            "kind": again.kind if known else kept.kind,
             "cause": again.cause if known else kept.cause,
             "attempts": kept.attempts + again.attempts,
             "topic": kept.topic or again.topic,

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from chassis.cloudevents import envelope
-from chassis.deadletters import letter_id
+from chassis.deadletters import DeadLetter, letter_id
 from chassis.deadletters.pages import letter_key
 from chassis.errors import Unavailable
+from chassis.inbox import inbox_key
 from chassis.messages import Message, topic_of
 from chassis.simulation import faults
 from chassis.simulation.broker import Published, SimulatedBroker
@@ -146,8 +147,9 @@ class World:
 
     def _fate(self, message: Published, service: str) -> Fate:
         store = self.store(service)
-        processed = message.event is not None and f"inbox:{message.event.id}" in store
-        dead = letter_key(letter_id(message.raw)) in store
+        processed = message.event is not None and inbox_key(message.event) in store
+        letter = store.get(letter_key(letter_id(message.raw)), DeadLetter)
+        dead = letter is not None and letter.kind != "retrying"
         return Fate(message, service, processed, dead)
 
     # What the simulated parts use.
@@ -295,12 +297,9 @@ class World:
 async def _start(process: Process, *, workflows: bool) -> None:
     """As the service's lifespan does, less the waiting for its sidecar."""
     process.service.processor.start()
-    if workflows:
-        try:
-            host = process.service.workflows
-        except LookupError:
-            return
-        await host.start()
+    if workflows and process.service.hosts_workflows:
+        await process.service.workflows.start()
+    await process.service.subscriptions.retries.resume()
 
 
 async def _serve(

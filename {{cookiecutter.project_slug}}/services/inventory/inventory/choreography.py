@@ -11,14 +11,15 @@ from contracts import (
     StockReleased,
     StockReserved,
 )
-from inventory import steps
+from inventory import commands
 
 events = Handlers()
 
 
 @events.on(OrderPlaced)
 async def reserve_stock(placed: OrderPlaced, tx: Transaction) -> StockReserved | StockRejected:
-    return await steps.reserve_stock(ReserveStock(order_id=placed.order_id, order=placed.order), tx)
+    command = ReserveStock(order_id=placed.order_id, order=placed.order)
+    return await commands.reserve_stock(command, tx)
 
 
 # A refund is what undoes a payment, so stock is released after it: in reverse order.
@@ -26,4 +27,4 @@ async def reserve_stock(placed: OrderPlaced, tx: Transaction) -> StockReserved |
 async def release_stock(
     undone: PaymentDeclined | PaymentRefunded, tx: Transaction
 ) -> StockReleased:
-    return await steps.release_stock(ReleaseStock(order_id=undone.order_id), tx)
+    return await commands.release_stock(ReleaseStock(order_id=undone.order_id), tx)

@@ -67,13 +67,9 @@ def reserve(
 
 
 def release(
-    stock: Mapping[Sku, Stock], order_id: OrderId, held: Reservation | None
+    stock: Mapping[Sku, Stock], held: Reservation
 ) -> tuple[Mapping[Sku, Stock], Reservation]:
-    """Give back what the order holds.
-
-    Releasing what was never reserved leaves a mark: a reservation that comes late is refused.
-    """
-    quantities = held.quantities if held and held.status is Status.RESERVED else {}
+    """Give back what the order holds; of an order that was rejected, nothing."""
+    quantities = held.quantities if held.status is Status.RESERVED else {}
     released = {sku: stock[sku].release(quantity) for sku, quantity in quantities.items()}
-    reason = "the order released its stock before"
-    return {**stock, **released}, Reservation(order_id, Status.RELEASED, {}, reason)
+    return {**stock, **released}, Reservation(held.order_id, Status.RELEASED, {})

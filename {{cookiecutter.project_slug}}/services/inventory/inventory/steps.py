@@ -41,8 +41,9 @@ async def reserve_stock(command: ReserveStock, tx: Transaction) -> StockReserved
 async def release_stock(command: ReleaseStock, tx: Transaction) -> StockReleased:
     order_id = command.order_id
     held = await tx.get(reservation_key(order_id), Reservation)
-    stock = await _stock(held.quantities if held else (), tx)
-    _put(*domain.release(stock, order_id, held), tx)
+    if held is not None:
+        stock = await _stock(held.quantities, tx)
+        _put(*domain.release(stock, held), tx)
     return StockReleased(order_id=order_id)
 
 

@@ -39,18 +39,18 @@ def test_an_order_reserves_nothing_when_one_thing_is_out_of_stock() -> None:
 
 def test_releasing_gives_back_what_was_reserved() -> None:
     reserved, held = reserve(STOCK, ORDER_ID, {"COFFEE": 1, "TEA": 3})
-    stock, released = release(reserved, ORDER_ID, held)
+    stock, released = release(reserved, held)
     assert stock == STOCK
     assert released.status is Status.RELEASED
 
 
 def test_releasing_twice_gives_back_once() -> None:
     reserved, held = reserve(STOCK, ORDER_ID, {"TEA": 3})
-    once, released = release(reserved, ORDER_ID, held)
-    twice, _ = release(once, ORDER_ID, released)
+    once, released = release(reserved, held)
+    twice, _ = release(once, released)
     assert twice == STOCK
 
 
 def test_releasing_a_rejected_order_gives_back_nothing() -> None:
     stock, rejected = reserve(STOCK, ORDER_ID, {"TEA": 100})
-    assert release(stock, ORDER_ID, rejected)[0] == STOCK
+    assert release(stock, rejected)[0] == STOCK

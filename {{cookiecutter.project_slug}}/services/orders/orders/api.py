@@ -48,6 +48,20 @@ class AcceptOrder(BaseModel):
         return str(self.order_id)
 
 
+class OrderAccepted(BaseModel):
+    """The request as it was accepted: a default that changes later changes nothing of it."""
+
+    version: ClassVar[int] = 1
+
+    order_id: OrderId
+    style: Style
+    details: OrderDetails
+
+    @property
+    def subject(self) -> str:
+        return str(self.order_id)
+
+
 class Accepted(BaseModel):
     order_id: OrderId
     style: Style
@@ -86,19 +100,21 @@ async def post_order(
     order_id = UUID(derived_id("order", key))
     # First the key, then the order: of two requests with one key, only the first one's content
     # may begin. If we crash in between, nothing has happened, and the same request goes on.
-    await service.take(
+    (recorded,) = await service.take(
         AcceptOrder(order_id=order_id, request=request),
         step(_accept, AcceptOrder),
         derived_id("accept-order", key),
     )
-    details = OrderDetails.model_validate(request.model_dump(exclude={"style"}))
-    await BEGIN[request.style](OrderPlaced(order_id=order_id, order=details), service)
+    accepted = OrderAccepted.model_validate(recorded.data)
+    await BEGIN[accepted.style](OrderPlaced(order_id=order_id, order=accepted.details), service)
     response.headers["location"] = f"/orders/{order_id}"
-    return Accepted(order_id=order_id, style=request.style)
+    return Accepted(order_id=order_id, style=accepted.style)
 
 
-async def _accept(_: AcceptOrder, __: Transaction) -> None:
-    """The inbox record is all that is kept."""
+async def _accept(asked: AcceptOrder, _: Transaction) -> OrderAccepted:
+    """Only the inbox record is kept: it holds the key against what was accepted under it."""
+    details = OrderDetails.model_validate(asked.request.model_dump(exclude={"style"}))
+    return OrderAccepted(order_id=asked.order_id, style=asked.request.style, details=details)
 
 
 @router.get("/orders/{order_id}")

@@ -22,6 +22,7 @@ from chassis import (
     envelope,
     read,
     step,
+    to_the_caller,
     topic_of,
     traceparent,
 )
@@ -208,4 +209,10 @@ async def begin(
     async def place(placed: OrderPlaced, tx: Transaction) -> None:
         await steps.place(placed, style, tx)
 
-    await service.take(placed, step(place, OrderPlaced), derived_id(order_id, "order-placed"))
+    event = envelope(
+        placed,
+        id=derived_id(order_id, "order-placed"),
+        source=settings.app_id,
+        traceparent=traceparent(),
+    )
+    await service.processor.process(event, step(place, OrderPlaced), to_the_caller)

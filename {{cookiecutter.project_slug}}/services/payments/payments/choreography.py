@@ -10,7 +10,7 @@ from contracts import (
     ShipmentFailed,
     StockReserved,
 )
-from payments import steps
+from payments import commands
 
 events = Handlers()
 
@@ -19,11 +19,11 @@ events = Handlers()
 async def capture_payment(
     reserved: StockReserved, tx: Transaction
 ) -> PaymentCaptured | PaymentDeclined:
-    return await steps.capture_payment(
+    return await commands.capture_payment(
         CapturePayment(order_id=reserved.order_id, order=reserved.order), tx
     )
 
 
 @events.on(ShipmentFailed)
 async def refund_payment(failed: ShipmentFailed, tx: Transaction) -> PaymentRefunded:
-    return await steps.refund_payment(RefundPayment(order_id=failed.order_id), tx)
+    return await commands.refund_payment(RefundPayment(order_id=failed.order_id), tx)

@@ -44,7 +44,7 @@ class Payment:
 
     order_id: OrderId
     status: Status
-    card: CardId | None = None
+    card: CardId
     amount_cents: int = 0
     reason: str = ""
 
@@ -60,7 +60,8 @@ def capture(
     return charged, Payment(order_id, Status.CAPTURED, card_id, amount_cents)
 
 
-def refund(payment: Payment | None, order_id: OrderId) -> Payment:
-    """Refunding what was never captured leaves a mark: a capture that comes late is declined."""
-    marked = payment or Payment(order_id, Status.REFUNDED)
-    return replace(marked, status=Status.REFUNDED, reason="the order was refunded before")
+def refund(card: Card, payment: Payment) -> tuple[Card, Payment]:
+    """Pay back what was captured; of a payment that was declined, nothing."""
+    if payment.status is Status.CAPTURED:
+        card = card.refund(payment.amount_cents)
+    return card, replace(payment, status=Status.REFUNDED)

@@ -43,9 +43,10 @@ async def capture_payment(
 async def refund_payment(command: RefundPayment, tx: Transaction) -> PaymentRefunded:
     order_id = command.order_id
     payment = await tx.get(payment_key(order_id), Payment)
-    refunded = domain.refund(payment, order_id)
-    if payment is not None and payment.status is Status.CAPTURED and payment.card is not None:
-        card = await tx.get(card_key(payment.card), Card) or Card(settings.card_limit_cents)
-        tx.put(card_key(payment.card), card.refund(payment.amount_cents))
-    tx.put(payment_key(order_id), refunded)
-    return PaymentRefunded(order_id=order_id, amount_cents=refunded.amount_cents)
+    if payment is None:
+        return PaymentRefunded(order_id=order_id, amount_cents=0)
+    card = await tx.get(card_key(payment.card), Card) or Card(settings.card_limit_cents)
+    card, payment = domain.refund(card, payment)
+    tx.put(card_key(payment.card), card)
+    tx.put(payment_key(order_id), payment)
+    return PaymentRefunded(order_id=order_id, amount_cents=payment.amount_cents)

@@ -34,10 +34,12 @@ def test_a_capture_beyond_the_limit_is_declined_and_charges_nothing() -> None:
 
 
 def test_a_refund_keeps_what_was_paid_on_record() -> None:
-    _, payment = capture(Card(limit_cents=500), ORDER_ID, "card-ada", 300)
-    refunded = refund(payment, ORDER_ID)
+    card, payment = capture(Card(limit_cents=500), ORDER_ID, "card-ada", 300)
+    card, refunded = refund(card, payment)
+    assert card == Card(limit_cents=500)
     assert (refunded.status, refunded.amount_cents) == (Status.REFUNDED, 300)
 
 
-def test_a_refund_of_what_was_never_captured_leaves_a_mark() -> None:
-    assert refund(None, ORDER_ID).status is Status.REFUNDED
+def test_a_refund_of_a_declined_payment_pays_nothing() -> None:
+    card, payment = capture(Card(limit_cents=500, charged_cents=200), ORDER_ID, "card-ada", 301)
+    assert refund(card, payment)[0] == card

@@ -2,7 +2,7 @@
 
 from chassis import Handlers, Transaction
 from contracts import DispatchShipment, PaymentCaptured, ShipmentDispatched, ShipmentFailed
-from shipping import steps
+from shipping import commands
 
 events = Handlers()
 
@@ -11,6 +11,6 @@ events = Handlers()
 async def dispatch_shipment(
     paid: PaymentCaptured, tx: Transaction
 ) -> ShipmentDispatched | ShipmentFailed:
-    return await steps.dispatch_shipment(
+    return await commands.dispatch_shipment(
         DispatchShipment(order_id=paid.order_id, order=paid.order), tx
     )

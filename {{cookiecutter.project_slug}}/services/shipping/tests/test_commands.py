@@ -1,19 +1,15 @@
-"""Orchestration and hybrid take the same command, so they pass the same tests."""
-
 import pytest
 
-from chassis.handlers import Handlers
 from chassis.testing import Harness
 from contracts import DispatchShipment, ShipmentDispatched, ShipmentFailed
 from contracts.testing import ORDER_ID, order_of
-from shipping import hybrid, orchestration
+from shipping.commands import commands
 
 DISPATCH = DispatchShipment(order_id=ORDER_ID, order=order_of(country="NL"))
 
 
-@pytest.fixture(params=[orchestration.commands, hybrid.commands], ids=["orchestration", "hybrid"])
-def shipping(request: pytest.FixtureRequest) -> Harness:
-    commands: Handlers = request.param
+@pytest.fixture
+def shipping() -> Harness:
     return Harness(commands, source="shipping")
 
 

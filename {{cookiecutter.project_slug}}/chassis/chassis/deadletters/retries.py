@@ -1,0 +1,166 @@
+"""Messages that failed and may succeed later: kept, acknowledged, and tried again here.
+
+A sidecar that tries one message of a bulk again holds back all that follow on its topic: daprd 1.18
+delivers one bulk of a topic at a time, and counts attempts where a limit of time is wanted. So a
+message that failed is kept as a letter of the kind "retrying", and the broker is done with it. It
+survives a crash, and whoever lists the dead letters sees what is being tried, and why.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from chassis.deadletters.kept import KeptLetters
+from chassis.deadletters.letter import (
+    MAX_PAYLOAD,
+    DeadLetter,
+    Kind,
+    Summary,
+    cause_of,
+    letter_id,
+)
+from chassis.errors import TRANSIENT, Rejected, Unsent
+from chassis.metrics import dead_lettered
+from chassis.settings import ServiceSettings
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two attempts: twice as long each time.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+#: So many messages are tried again at a time; beyond that, the sidecar holds back its topic.
+MAX_RETRYING = 1_000
+#: Seconds between two looks for letters whose replica is gone, and how old those must be.
+LOOK_PAUSE, ABANDONED = 30.0, 90.0
+#: The same while the store is away.
+LOOK_AGAIN_PAUSE = 2.0
+
+#: Why the message could not be brought to its effect, or None if it was.
+Attempt = Callable[[bytes, str], Awaitable[Exception | None]]
+Running = asyncio.Task[Exception | None]
+
+
+class Retries:
+    def __init__(self, settings: ServiceSettings, kept: KeptLetters, attempt: Attempt) -> None:
+        self._settings = settings
+        self._kept = kept
+        self._attempt = attempt
+        self._tasks: dict[UUID, asyncio.Task[None]] = {}
+
+    async def resume(self) -> None:
+        """Go on with what an earlier process of this service had kept, once the store answers."""
+        # Another process is another event loop.
+        self._tasks = {}
+        while not await self._adopt(0):  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_AGAIN_PAUSE)
+
+    async def watch(self) -> None:
+        """Go on with what other replicas had kept when they ended, for as long as this one runs."""
+        await self.resume()
+        while True:
+            await asyncio.sleep(LOOK_PAUSE)
+            # Of another replica only what is old: if it lives, it tries its own ones itself.
+            await self._adopt(ABANDONED)
+
+    def __len__(self) -> int:
+        """How many messages are tried again here."""
+        return len(self._tasks)
+
+    async def stop(self) -> None:
+        """What is being tried stays kept; the next start goes on with it."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def take_over(
+        self, raw: bytes, topic: str, error: Exception, running: Running | None = None
+    ) -> bool:
+        """Whether the message is kept now, and so may be acknowledged.
+
+        `running` is its first attempt, if that has not ended yet. Raises what keeping it raised.
+        """
+        id = letter_id(raw)
+        if id in self._tasks:
+            return True
+        if len(self._tasks) >= MAX_RETRYING or len(raw) > MAX_PAYLOAD:
+            return False
+        letter = DeadLetter.of(
+            raw, topic=topic, cause=cause_of(error), attempts=0 if running else 1, kind="retrying"
+        )
+        # Order matters: it is acknowledged only when it is stored.
+        await self._kept.keep(letter)
+        self._begin(letter, running)
+        return True
+
+    async def _adopt(self, older_than_seconds: float) -> bool:
+        """Go on with kept messages of that age that nobody tries here. False: look again."""
+        number: int | None = None
+        try:
+            while len(self._tasks) < MAX_RETRYING:
+                page = await self._kept.page(number)
+                for summary in page.letters:
+                    if summary.kind == "retrying" and _age(summary) >= older_than_seconds:
+                        letter = await self._kept.find(summary.id)
+                        if letter is not None:
+                            self._begin(letter)
+                number = page.next_page
+                if number is None:
+                    break
+        except TRANSIENT as error:
+            log.info("kept messages cannot be read yet: %s", error)
+            return False
+        return True
+
+    def _begin(self, letter: DeadLetter, running: Running | None = None) -> None:
+        if letter.id not in self._tasks and letter.topic is not None:
+            task = asyncio.create_task(self._retry(letter, letter.topic, running))
+            self._tasks[letter.id] = task
+            task.add_done_callback(lambda _: self._tasks.pop(letter.id, None))
+
+    async def _retry(self, letter: DeadLetter, topic: str, running: Running | None) -> None:
+        failed, pause = 0, FIRST_PAUSE
+        while True:
+            if running is not None:
+                error, running = await running, None
+            else:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                error = await self._attempt(letter.raw, topic)
+            failed += error is not None
+            try:
+                if error is None:
+                    await self._kept.settle(letter.id)
+                    return
+                kind = self._kind(error, letter)
+                if kind != "retrying":
+                    await self._give_up(letter, kind, error, failed)
+                    return
+            except Exception as away:
+                # The inbox knows what was done: all of this may be done again.
+                log.warning("message %s is tried again, for its letter stays: %s", letter.id, away)
+
+    def _kind(self, error: Exception, letter: DeadLetter) -> Kind:
+        seconds = _age(letter)
+        if isinstance(error, Rejected):
+            return "permanent"
+        if isinstance(error, Unsent):
+            # Its step is done: others wait for what it led to, however long the broker is away.
+            return "retrying"
+        if isinstance(error, TRANSIENT):
+            return "exhausted" if seconds >= self._settings.retry_seconds else "retrying"
+        return "unknown" if seconds >= self._settings.unknown_retry_seconds else "retrying"
+
+    async def _give_up(
+        self, letter: DeadLetter, kind: Kind, error: Exception, attempts: int
+    ) -> None:
+        cause = cause_of(error)
+        known = {"kind": kind, "cause": cause, "attempts": attempts}
+        await self._kept.keep(letter.model_copy(update=known))
+        dead_lettered(kind)
+        log.error("%s: dead-lettered as %s, %s: %s", letter.topic, letter.id, kind, cause)
+
+
+def _age(letter: Summary) -> float:
+    return (datetime.now(UTC) - letter.arrived_at).total_seconds()

@@ -1,0 +1,219 @@
+"""What failed and may succeed later is kept, acknowledged, and tried again by the service."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from chassis.cloudevents import envelope
+from chassis.deadletters import retries
+from chassis.deadletters.letter import MAX_PAYLOAD, Summary, letter_id
+from chassis.errors import Rejected, Unavailable
+from chassis.handlers import Handlers
+from chassis.inbox import InboxRecord, inbox_key
+from chassis.service import Service
+from chassis.settings import ServiceSettings
+from chassis.testing import MemoryBroker, MemoryStore, running
+from chassis.testing.bank import Deposit, Deposited, deposit
+from chassis.transaction import Transaction
+
+EVENT = envelope(Deposit(amount=5), id="1", source="test", traceparent=None)
+
+
+class Handler:
+    """Fails while there is a cause, and hangs while it is told to."""
+
+    def __init__(self) -> None:
+        self.cause: Exception | None = None
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+        self.runs = 0
+
+    async def handle(self, asked: Deposit, tx: Transaction) -> Deposited:
+        self.runs += 1
+        await self.may_go_on.wait()
+        if self.cause is not None:
+            raise self.cause
+        return await deposit(asked, tx)
+
+
+@pytest.fixture
+def handler() -> Handler:
+    return Handler()
+
+
+@pytest.fixture(autouse=True)
+def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
+
+
+@pytest.fixture
+def settings(settings: ServiceSettings) -> ServiceSettings:
+    limits = {"retry_seconds": 0.2, "unknown_retry_seconds": 0.1}
+    return settings.model_copy(update=limits)
+
+
+def compose(
+    settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker, handler: Handler
+) -> Service:
+    handlers = Handlers()
+    handlers.on(Deposit)(handler.handle)
+    service = Service(settings, title="Bank", store=store, broker=broker)
+    service.subscribe(handlers)
+    return service
+
+
+@pytest.fixture
+def service(
+    settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker, handler: Handler
+) -> Service:
+    return compose(settings, store, broker, handler)
+
+
+async def deliver(client: httpx.AsyncClient, *raws: bytes) -> list[str]:
+    entries = [{"entryId": str(n), "event": b64encode(raw).decode()} for n, raw in enumerate(raws)]
+    response = await client.post("/events/deposit", json={"entries": entries})
+    return [status["status"] for status in response.json()["statuses"]]
+
+
+async def letters(service: Service) -> list[Summary]:
+    return list((await service.dead_letters.page(None)).letters)
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(5):
+        while not await holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def settled(service: Service) -> list[Summary]:
+    """The letters once nothing is tried any more."""
+    await until(lambda: _none_is_retrying(service))
+    return await letters(service)
+
+
+async def _none_is_retrying(service: Service) -> bool:
+    return all(letter.kind != "retrying" for letter in await letters(service))
+
+
+@asynccontextmanager
+async def delivered(service: Service, raw: bytes = EVENT.on_the_wire()) -> AsyncIterator[None]:
+    async with running(service) as client:
+        assert await deliver(client, raw) == ["SUCCESS"]
+        yield
+
+
+@pytest.mark.parametrize("cause", [Unavailable("away"), ConnectionError("gone"), ValueError("bug")])
+async def test_a_message_that_failed_is_tried_again_until_it_succeeds(
+    service: Service, handler: Handler, store: MemoryStore, cause: Exception
+) -> None:
+    handler.cause = cause
+    async with delivered(service):
+        (letter,) = await letters(service)
+        assert (letter.kind, str(cause) in letter.cause) == ("retrying", True)
+        handler.cause = None
+        assert await settled(service) == []
+    assert store.get("ada", int) == 5
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind"), [(Unavailable("away"), "exhausted"), (ValueError("bug"), "unknown")]
+)
+async def test_what_fails_for_too_long_becomes_a_dead_letter_that_says_what_it_was(
+    service: Service, handler: Handler, cause: Exception, kind: str
+) -> None:
+    handler.cause = cause
+    async with delivered(service):
+        (letter,) = await settled(service)
+    assert (letter.kind, letter.attempts) == (kind, handler.runs)
+    assert str(cause) in letter.cause
+
+
+async def test_a_message_that_turns_out_to_be_hopeless_becomes_a_dead_letter_at_once(
+    service: Service, handler: Handler
+) -> None:
+    handler.cause = Unavailable("away")
+    async with delivered(service):
+        handler.cause = Rejected("never")
+        (letter,) = await settled(service)
+    assert (letter.kind, letter.cause) == ("permanent", "never")
+
+
+async def test_outcomes_that_could_not_be_published_are_sent_however_long_it_takes(
+    service: Service, broker: MemoryBroker, store: MemoryStore, settings: ServiceSettings
+) -> None:
+    broker.failures = [Unavailable("no broker") for _ in range(50)]
+    async with delivered(service):
+        assert await settled(service) == []
+    assert len(broker.published["deposited"]) == 1
+    assert store.get("ada", int) == 5
+
+
+async def test_a_delivery_does_not_wait_for_its_slowest_message(
+    service: Service,
+    handler: Handler,
+    store: MemoryStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chassis.subscriptions.SLOW_SECONDS", 0.05)
+    handler.may_go_on.clear()
+    async with delivered(service):
+        (letter,) = await letters(service)
+        assert (letter.kind, letter.attempts) == ("retrying", 0)
+        handler.may_go_on.set()
+        assert await settled(service) == []
+    assert store.get("ada", int) == 5
+
+
+async def test_a_message_that_is_delivered_again_meanwhile_is_not_tried_twice_at_a_time(
+    service: Service, handler: Handler
+) -> None:
+    handler.cause = Unavailable("away")
+    async with running(service) as client:
+        for _ in range(3):
+            assert await deliver(client, EVENT.on_the_wire()) == ["SUCCESS"]
+        assert len(await letters(service)) == 1
+        assert len(service.subscriptions.retries) == 1
+
+
+async def test_after_a_crash_the_next_process_goes_on_with_what_was_kept(
+    settings: ServiceSettings,
+    store: MemoryStore,
+    broker: MemoryBroker,
+    service: Service,
+    handler: Handler,
+) -> None:
+    handler.cause = Unavailable("away")
+    async with delivered(service):
+        pass
+    handler.cause = None
+    successor = compose(settings, store, broker, handler)
+    async with running(successor):
+        assert await settled(successor) == []
+    assert store.get("ada", int) == 5
+
+
+async def test_a_message_too_large_to_be_kept_whole_is_left_to_the_sidecar(
+    service: Service, handler: Handler
+) -> None:
+    handler.cause = Unavailable("away")
+    large = EVENT.model_copy(update={"data": {"amount": 1, "text": "x" * MAX_PAYLOAD}})
+    async with running(service) as client:
+        assert await deliver(client, large.on_the_wire()) == ["RETRY"]
+
+
+async def test_the_record_of_a_message_that_was_done_lasts_as_long_as_its_letter(
+    service: Service, broker: MemoryBroker, store: MemoryStore
+) -> None:
+    broker.failures = [Unavailable("no broker")]
+    key = inbox_key(EVENT)
+    async with delivered(service):
+        assert await settled(service) == []
+    kept = [write.ttl_seconds for writes in store.commits for write in writes if write.key == key]
+    assert kept == [service.settings.inbox_ttl_seconds, None, service.settings.inbox_ttl_seconds]
+    assert store.get(key, InboxRecord) is not None
+    assert await service.dead_letters.find(letter_id(EVENT.on_the_wire())) is None
