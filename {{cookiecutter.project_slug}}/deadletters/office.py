@@ -82,6 +82,8 @@ class Office:
 
 def _detail(response: httpx.Response) -> str:
     try:
-        return str(response.json()["detail"])
+        problem = response.json()
+        errors = (f"{error['where']}: {error['why']}" for error in problem.get("errors", ()))
+        return "; ".join((str(problem["detail"]), *errors))
     except (ValueError, KeyError, TypeError):
         return response.text[:500]

@@ -55,12 +55,13 @@ async def inventory(patch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClien
 
 
 def must_refuse(response: httpx.Response, *statuses: int) -> str:
-    """The detail of the problem that the response must be."""
+    """What the problem says that the response must be: its detail, and its errors."""
     assert response.status_code in statuses, (response.status_code, response.text[:500])
     assert response.headers["content-type"] == "application/problem+json"
-    detail: str = response.json()["detail"]
-    assert detail
-    return detail
+    problem = response.json()
+    assert problem["detail"]
+    errors = (f"{error['where']}: {error['why']}" for error in problem.get("errors", ()))
+    return "; ".join((problem["detail"], *errors))
 
 
 async def test_a_body_that_is_too_large_is_refused_by_its_length(

@@ -1,16 +1,27 @@
 """Logs as one JSON object a line, each with the order and the trace that it belongs to."""
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from opentelemetry import trace
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from chassis.cloudevents import CloudEvent
+from chassis.texts import cut, cut_in_the_middle
+
+#: Bytes of one line in all: Docker and containerd break longer ones in pieces, at 16 KiB.
+MAX_LINE = 16 * 1024
+ROOM_FOR_NAMES = 1_000
+#: Of one field, and of a traceback, whose end says what was raised.
+MAX_FIELD, MAX_TRACEBACK = 2_000, 6_000
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _subject: ContextVar[str | None] = ContextVar("subject", default=None)
 _trace: ContextVar[str | None] = ContextVar("trace", default=None)
@@ -19,8 +30,8 @@ _trace: ContextVar[str | None] = ContextVar("trace", default=None)
 @contextmanager
 def about(event: CloudEvent) -> Iterator[None]:
     """Everything logged inside carries the event's subject and trace."""
-    parent = (event.traceparent or "").split("-")
-    tokens = (_subject.set(event.subject), _trace.set(parent[1] if len(parent) == 4 else None))
+    parent = _TRACEPARENT.fullmatch(event.traceparent or "")
+    tokens = (_subject.set(event.subject), _trace.set(parent[1] if parent else None))
     try:
         yield
     finally:
@@ -45,11 +56,33 @@ class Context(logging.Filter):
         return True
 
 
+class Lines(JsonFormatter):
+    """One JSON object a line, of at most `MAX_LINE` bytes whatever is logged."""
+
+    def serialize_log_record(self, log_data: dict[str, Any]) -> str:
+        line = super().serialize_log_record(log_data)
+        if len(line) <= MAX_LINE:
+            return line
+        room = MAX_LINE - ROOM_FOR_NAMES
+        short = {}
+        for name, value in log_data.items():
+            limit = MAX_TRACEBACK if name in ("exc_info", "stack_info") else MAX_FIELD
+            short[name] = self._short(value, min(limit, room))
+            room = max(room - len(self.jsonify_log_record(short[name])), 0)
+        return super().serialize_log_record(short)
+
+    def _short(self, value: Any, limit: int) -> Any:
+        if isinstance(value, str):
+            return cut_in_the_middle(value, limit)
+        text = self.jsonify_log_record(value)
+        return value if len(text) <= limit else cut(text, limit)
+
+
 def configure_logging(service: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.addFilter(Context(service))
     handler.setFormatter(
-        JsonFormatter(
+        Lines(
             "{asctime}{levelname}{name}{message}{service}{subject}{trace_id}",
             style="{",
             rename_fields={"asctime": "at", "levelname": "level", "name": "logger"},

@@ -1,4 +1,4 @@
-"""Errors of the HTTP API as RFC 9457 problem details."""
+"""Errors of the HTTP API as RFC 9457 problem details, a few kilobytes at most."""
 
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +9,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from chassis.errors import Rejected, Unavailable
+from chassis.texts import MAX_ERRORS, cut, first_errors
+
+#: Bytes of the path that is said back: longer than any of ours.
+MAX_PATH = 300
 
 
 def use_problem_details(app: FastAPI) -> None:
@@ -26,8 +30,8 @@ def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResp
         {
             "title": HTTPStatus(status).phrase,
             "status": status,
-            "detail": detail,
-            "instance": request.url.path,
+            "detail": cut(detail),
+            "instance": cut(request.url.path, MAX_PATH),
             **more,
         },
         status,
@@ -44,13 +48,10 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _bad_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [
-        {"where": ".".join(str(part) for part in each["loc"]), "why": each["msg"]}
-        for each in error.errors()
-    ]
-    return problem(
-        request, 422, "; ".join(f"{e['where']}: {e['why']}" for e in errors), errors=errors
-    )
+    errors = error.errors()
+    which = f"the first {MAX_ERRORS} of {len(errors)} " if len(errors) > MAX_ERRORS else ""
+    detail = f"the request is not valid: see {which}errors"
+    return problem(request, 422, detail, errors=first_errors(errors))
 
 
 async def _rejected(request: Request, error: Exception) -> JSONResponse:

@@ -56,7 +56,7 @@ async def test_a_command_that_is_no_cloudevent_gets_422(bank: Service) -> None:
     response = await post(bank, b'{"id": "1"}')
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
-    assert "body.source" in response.json()["detail"]
+    assert "body.source" in [error["where"] for error in response.json()["errors"]]
 
 
 async def test_a_command_that_can_never_be_done_is_refused_by_the_participant_itself(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chassis.cloudevents import envelope
-from chassis.logs import about, configure_logging
+from chassis.logs import MAX_LINE, about, configure_logging
 from chassis.testing.bank import Deposit
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -57,6 +57,20 @@ def test_an_exception_stays_on_its_line(output: StringIO) -> None:
         logging.getLogger("test").exception("it failed")
     (line,) = lines(output)
     assert "ValueError: two\nlines" in line["exc_info"]
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "\x00" * 20_000, "\U0001f600" * 20_000])
+def test_a_line_is_never_too_long_for_a_container_runtime(output: StringIO, text: str) -> None:
+    with about(EVENT.model_copy(update={"subject": text, "traceparent": f"00-{text}-0-01"})):
+        try:
+            raise ValueError(f"{text} the end")
+        except ValueError:
+            logging.getLogger("test").exception(text, extra={"first": text, "second": [text]})
+    (line,) = lines(output)
+    assert len(output.getvalue()) <= MAX_LINE
+    assert line["exc_info"].startswith("Traceback")
+    assert line["exc_info"].endswith("the end")
+    assert (line["level"], line["service"], line["trace_id"]) == ("ERROR", "bank", None)
 
 
 def test_the_level_holds(output: StringIO) -> None:

@@ -1,7 +1,9 @@
+import json
 from typing import Annotated
 
 import pytest
 from fastapi import Body, HTTPException
+from pydantic import BaseModel, ConfigDict
 
 from chassis.errors import Rejected, Unavailable
 from chassis.service import Service
@@ -12,6 +14,7 @@ async def fail(how: str) -> None:
     raise {
         "gone": HTTPException(410, "it is gone", {"x-since": "1999"}),
         "rejected": Rejected("never"),
+        "verbose": Rejected("\x00" * 1_000_000),
         "away": Unavailable("the store is away"),
         "late": TimeoutError(),
         "bug": ZeroDivisionError("a secret of the service"),
@@ -22,10 +25,26 @@ async def order(quantity: Annotated[int, Body(embed=True, ge=1)]) -> None:
     """Takes a body, to have something that is not valid."""
 
 
+class Line(BaseModel):
+    sku: str
+    quantity: int
+
+
+class Lines(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    lines: list[Line]
+
+
+async def take(lines: Lines) -> None:
+    """Takes a list that names every error in it."""
+
+
 @pytest.fixture
 def failing(service: Service) -> Service:
     service.app.add_api_route("/fail/{how}", fail)
     service.app.add_api_route("/order", order, methods=["POST"])
+    service.app.add_api_route("/lines", take, methods=["POST"])
     return service
 
 
@@ -68,8 +87,38 @@ async def test_bad_input_names_each_field_and_what_is_wrong_with_it(failing: Ser
     async with running(failing) as client:
         problem = (await client.post("/order", json={"quantity": 0})).json()
     assert problem["status"] == 422
-    assert [error["where"] for error in problem["errors"]] == ["body.quantity"]
-    assert "body.quantity: Input should be greater than" in problem["detail"]
+    assert problem["detail"] == "the request is not valid: see errors"
+    (error,) = problem["errors"]
+    assert error["where"] == "body.quantity"
+    assert error["why"].startswith("Input should be greater than")
+
+
+@pytest.mark.parametrize("key", ["x", "\x00", "\U0001f600", "k" * 1_000])
+async def test_a_body_with_thousands_of_errors_gets_a_short_answer(
+    failing: Service, key: str
+) -> None:
+    body = json.dumps({"lines": [{}] * 20_000} | {f"{key}{n}": n for n in range(50)})
+    headers = {"content-type": "application/json"}
+    async with running(failing) as client:
+        response = await client.post("/lines", content=body, headers=headers)
+    assert response.status_code == 422
+    assert len(response.content) < 4_000
+    assert response.json()["detail"].endswith("see the first 5 of 40050 errors")
+
+
+@pytest.mark.parametrize("path", ["x" * 60_000, "%01" * 20_000, "%F0%9F%98%80" * 5_000])
+async def test_a_path_is_not_said_back_in_full(failing: Service, path: str) -> None:
+    async with running(failing) as client:
+        response = await client.get(f"/{path}")
+    assert response.status_code == 404
+    assert len(response.content) < 1_000
+
+
+async def test_a_long_reason_is_cut(failing: Service) -> None:
+    async with running(failing) as client:
+        response = await client.get("/fail/verbose")
+    assert response.status_code == 422
+    assert len(response.content) < 4_000
 
 
 async def test_a_bug_is_a_problem_that_gives_nothing_away(failing: Service) -> None:
