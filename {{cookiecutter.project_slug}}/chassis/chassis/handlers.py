@@ -12,6 +12,7 @@ from chassis.barrier import barrier_key, before_do, before_undo
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected
 from chassis.messages import Message, topic_of, type_of, valid_topic
+from chassis.texts import why_invalid
 from chassis.transaction import Transaction
 
 M = TypeVar("M", bound=Message)
@@ -80,7 +81,7 @@ def read(event: CloudEvent, messages: Mapping[str, type[M]]) -> M:
     try:
         return message.model_validate(event.data)
     except ValidationError as error:
-        raise Rejected(f"{event.type}: {error}") from error
+        raise Rejected(f"{event.type}: {why_invalid(error)}") from error
 
 
 class Handlers:

@@ -70,5 +70,5 @@ def _head(text: str, room: int) -> str:
 
 
 def _size(text: str) -> int:
-    """Bytes in JSON at most: a control character takes six, what is outside of ASCII up to twelve."""
+    """Bytes in JSON at most: a control character takes six, one outside of ASCII up to twelve."""
     return len(json.dumps(text)) - 2

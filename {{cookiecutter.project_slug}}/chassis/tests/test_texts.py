@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -27,7 +28,7 @@ class Order(BaseModel):
 @pytest.mark.parametrize("shorten", [cut, cut_in_the_middle])
 @pytest.mark.parametrize("limit", [20, 300, 5_000])
 def test_a_text_takes_no_more_bytes_in_json_than_it_may(
-    shorten: "type[cut]", text: str, limit: int
+    shorten: Callable[[str, int], str], text: str, limit: int
 ) -> None:
     assert len(json.dumps(shorten(text, limit))) - 2 <= limit
     assert shorten(text, limit).encode()

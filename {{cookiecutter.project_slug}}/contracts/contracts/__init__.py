@@ -31,6 +31,7 @@ from contracts.values import (
     OrderLine,
     Quantity,
     Sku,
+    Text,
 )
 
 __all__ = [
@@ -62,4 +63,5 @@ __all__ = [
     "StockRejected",
     "StockReleased",
     "StockReserved",
+    "Text",
 ]

@@ -1,7 +1,7 @@
 """Events: what happened, in the past tense. Topic and CloudEvents type follow from the name."""
 
 from contracts.messages import Event
-from contracts.values import Cents, Country, OrderDetails
+from contracts.values import Cents, Country, OrderDetails, Text
 
 
 class OrderPlaced(Event):
@@ -14,7 +14,7 @@ class StockReserved(Event):
 
 
 class StockRejected(Event):
-    reason: str
+    reason: Text
 
 
 class StockReleased(Event):
@@ -27,7 +27,7 @@ class PaymentCaptured(Event):
 
 
 class PaymentDeclined(Event):
-    reason: str
+    reason: Text
 
 
 class PaymentRefunded(Event):
@@ -36,11 +36,11 @@ class PaymentRefunded(Event):
 
 class ShipmentDispatched(Event):
     country: Country
-    tracking: str
+    tracking: Text
 
 
 class ShipmentFailed(Event):
-    reason: str
+    reason: Text
 
 
 class OrderConfirmed(Event):
@@ -48,5 +48,5 @@ class OrderConfirmed(Event):
 
 
 class OrderCancelled(Event):
-    failed_step: str
-    reason: str
+    failed_step: Text
+    reason: Text
