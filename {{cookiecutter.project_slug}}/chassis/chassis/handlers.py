@@ -12,7 +12,7 @@ from chassis.barrier import barrier_key, before_do, before_undo
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected
 from chassis.messages import Message, topic_of, type_of, valid_topic
-from chassis.texts import why_invalid
+from chassis.text import why_invalid
 from chassis.transaction import Transaction
 
 M = TypeVar("M", bound=Message)

@@ -13,7 +13,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from chassis.cloudevents import CloudEvent
-from chassis.texts import cut, cut_in_the_middle
+from chassis.text import cut, cut_in_the_middle
 
 #: Bytes of one line in all: Docker and containerd break longer ones in pieces, at 16 KiB.
 MAX_LINE = 16 * 1024

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from chassis.errors import Rejected, Unavailable
-from chassis.texts import MAX_ERRORS, cut, first_errors
+from chassis.text import MAX_ERRORS, cut, first_errors
 
 #: Bytes of the path that is said back: longer than any of ours.
 MAX_PATH = 300

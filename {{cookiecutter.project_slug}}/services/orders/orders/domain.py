@@ -87,9 +87,12 @@ class Order:
         return replace(self, style=style, details=details, placed_at=at)
 
     def record(self, event: Event, at: datetime) -> "Order":
-        step = Recorded(name_of(event), at, getattr(event, "reason", None))
-        steps = sorted((*self.steps, step), key=lambda recorded: (recorded.at, recorded.event))
-        return replace(self, steps=tuple(steps))
+        """Each kind of event is one step, the earliest, so that an order has an end in bytes."""
+        new = Recorded(name_of(event), at, getattr(event, "reason", None))
+        first = {new.event: new}
+        for step in self.steps:
+            first[step.event] = min(step, first.get(step.event, step), key=_in_order)
+        return replace(self, steps=tuple(sorted(first.values(), key=_in_order)))
 
     def end(self, end: OrderConfirmed | OrderCancelled, at: datetime) -> "Order":
         if self.ended_at is not None:
@@ -124,6 +127,10 @@ class Order:
         """What was undone after the failure, in the order in which it was."""
         names = {undone.__name__ for undoing in UNDOING.values() for undone in undoing}
         return tuple(step.event for step in self.steps if step.event in names)
+
+
+def _in_order(step: Recorded) -> tuple[datetime, str, str]:
+    return step.at, step.event, step.reason or ""
 
 
 def name_of(event: Event) -> str:

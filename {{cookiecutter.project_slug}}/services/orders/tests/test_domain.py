@@ -148,3 +148,10 @@ def test_each_version_of_an_event_is_the_same_step() -> None:
 def test_each_version_of_a_failure_is_one() -> None:
     assert is_failure(StockRejectedV1(order_id=ORDER_ID, reason="no tea"))
     assert not is_failure(RELEASED)
+
+
+def test_an_event_that_comes_again_and_again_is_one_step_the_earliest() -> None:
+    order = Order(ORDER_ID)
+    for seconds in random.sample(range(1_000), 1_000):
+        order = order.record(RESERVED, NOW + timedelta(seconds=seconds))
+    assert [(step.event, step.at) for step in order.steps] == [("StockReserved", NOW)]

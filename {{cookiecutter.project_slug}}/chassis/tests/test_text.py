@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from chassis.texts import MAX_ERRORS, MAX_LISTED, cut, cut_in_the_middle, why_invalid
+from chassis.text import MAX_ERRORS, MAX_LISTED, cut, cut_in_the_middle, why_invalid
 
 HOSTILE = [
     "a" * 9_000,
