@@ -5,7 +5,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
@@ -119,6 +119,11 @@ class Service:
     def publishes(self, *messages: type[Message]) -> None:
         """Name what this service publishes although no handler returns it."""
         self.published += messages
+
+    @property
+    def commands(self) -> Sequence[Handlers]:
+        """What it answers in either way."""
+        return self._inbox.commands
 
     @property
     def hosts_workflows(self) -> bool:

@@ -70,8 +70,9 @@ def test_so_is_who_answers_a_command_in_either_way_and_once() -> None:
     service = bank()
     service.answer(commands(old, Deposit))
     service.obey(commands(old, Deposit))
-    (line,) = problems(BOTH, [service], [DepositV2])
+    refusals, line = problems(BOTH, [service], [DepositV2])
     assert line.startswith("bank cannot read deposit.v2")
+    assert "is command-refused.v1, which in_flight.toml does not list" in refusals
 
 
 def test_replies_and_envelopes_in_a_history_are_read_in_each_version() -> None:

@@ -109,8 +109,5 @@ def test_each_place_that_the_check_names_has_to_read_both(
     monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     Upgrade(monkeypatch, not_at=place)
-    assert any(
-        run.violations
-        for each in map(simulation, Style)
-        for run in map(each.seeded, range(SCHEDULES))
-    )
+    styles = [simulation(style) for style in Style]
+    assert any(each.seeded(seed).violations for seed in range(SCHEDULES) for each in styles)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from chassis.handlers import by_type, messages_in
 from chassis.messages import Message, topic_of
+from chassis.refusal import CommandRefused
 from chassis.service import Service
 from chassis.workflows import input_of, output_of
 
@@ -70,6 +71,8 @@ def publishes(service: Service) -> Iterator[type[Message]]:
     yield from service.published
     for step in service.steps:
         yield from step.outcomes
+    if service.commands:
+        yield CommandRefused
 
 
 def readers(service: Service) -> Iterator[Reader]:
