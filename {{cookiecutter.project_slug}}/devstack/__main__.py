@@ -1,4 +1,4 @@
-"""python -m devstack up | down | use [--broker NAME] [--store NAME]"""
+"""python -m devstack up | servers | down | use [--broker NAME] [--store NAME]"""
 
 import argparse
 import signal
@@ -12,6 +12,8 @@ from devstack.errors import StackError
 def run(arguments: argparse.Namespace) -> None:
     if arguments.command == "up":
         stack.up()
+    elif arguments.command == "servers":
+        stack.servers()
     elif arguments.command == "down":
         stack.down()
     else:
@@ -25,7 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="devstack", description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "use"])
+    parser.add_argument("command", choices=["up", "servers", "down", "use"])
     parser.add_argument("--broker", help="with use: a folder of components/pubsub")
     parser.add_argument("--store", help="with use: a folder of components/state")
     # A stop by SIGTERM cleans up as Ctrl-C does.

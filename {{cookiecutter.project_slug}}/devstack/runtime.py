@@ -1,6 +1,7 @@
 """Where the Dapr runtime of this machine is."""
 
 import os
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,16 @@ class Runtime:
             "DAPR_RUNTIME_PATH": str(self.home),
             "PATH": os.pathsep.join((str(self.cli.parent), os.environ["PATH"])),
         }
+
+    @property
+    def missing_in_shell(self) -> str:
+        """What a shell must export before its `dapr` is this one; empty if it is."""
+        # The CLI itself looks there, and nowhere else.
+        home = Path(os.environ.get("DAPR_RUNTIME_PATH") or Path.home())
+        if home == self.home and _which(None) is not None:
+            return ""
+        quoted = shlex.quote(str(self.home)), shlex.quote(str(self.cli.parent))
+        return 'export DAPR_RUNTIME_PATH={} PATH={}:"$PATH"'.format(*quoted)
 
 
 def find() -> Runtime:

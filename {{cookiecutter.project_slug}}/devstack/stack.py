@@ -4,7 +4,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -18,6 +18,8 @@ from devstack.errors import StackError
 console = Console(stderr=True, highlight=False)
 
 REDIS_PORT = 6379
+#: The process that runs all services: `dapr run -f .`.
+SERVICES = "dapr"
 START_SECONDS = 90
 # `dapr run` hears no signal until it has started all its apps, or waited a minute for one.
 FAILED_START_STOP_SECONDS = 1
@@ -29,7 +31,7 @@ def up() -> None:
     Raises `StackError`; what was started until then is stopped.
     """
     already = processes.running()
-    if already:
+    if SERVICES in already:
         raise StackError(f"already up: {', '.join(already)}. `make down` stops it.")
     file = DaprFile()
     used = profiles.in_use(file)
@@ -47,20 +49,12 @@ def up() -> None:
             )
         }
     )
-    (ROOT / "data").mkdir(exist_ok=True)
     try:
         # The environment of `dapr run` reaches sidecars and apps.
         environment = found.environment | tokens.read()
         for profile in used:
-            if profile.name == "redis" and profile.address == ("127.0.0.1", REDIS_PORT):
-                _ensure("broker", REDIS_PORT, _valkey(), found)
-        profiles.require_servers(used)
-        for profile in used:
-            if profile == streams.PROFILE:
-                streams.make(streams.topics())
             environment |= profile.environment
-        _ensure("placement", file.placement, _placement(found, file.placement), found)
-        _ensure("scheduler", file.scheduler, _scheduler(found, file.scheduler), found)
+        _start_servers(found, file, used)
         _run_services(found, file, environment)
     except StackError as error:
         # At once: stopping takes a while.
@@ -72,6 +66,18 @@ def up() -> None:
         raise
 
 
+def servers() -> None:
+    """Start what `dapr run -f .` needs and none answers for: broker, placement, scheduler.
+
+    Raises `StackError`; what was started until then goes on, and is not started again.
+    """
+    file = DaprFile()
+    found = runtime.find()
+    _start_servers(found, file, profiles.in_use(file))
+    if found.missing_in_shell:
+        console.print(f"`dapr run -f .` needs: {found.missing_in_shell}", soft_wrap=True)
+
+
 def down(patience: float = processes.STOP_SECONDS) -> None:
     alive = processes.running()
     console.print(f"stopping: {', '.join(alive) or 'nothing is running'}")
@@ -81,7 +87,7 @@ def down(patience: float = processes.STOP_SECONDS) -> None:
 @contextmanager
 def running() -> Iterator[DaprFile]:
     """The workspace, up for as long as the block runs; left alone if it was up before."""
-    if processes.running():
+    if SERVICES in processes.running():
         yield DaprFile()
         return
     up()
@@ -89,6 +95,19 @@ def running() -> Iterator[DaprFile]:
         yield DaprFile()
     finally:
         down()
+
+
+def _start_servers(
+    found: runtime.Runtime, file: DaprFile, used: Sequence[profiles.Profile]
+) -> None:
+    for profile in used:
+        if profile.name == "redis" and profile.address == ("127.0.0.1", REDIS_PORT):
+            _ensure("broker", REDIS_PORT, _valkey(), found)
+    profiles.require_servers(used)
+    if streams.PROFILE in used:
+        streams.make(streams.topics())
+    _ensure("placement", file.placement, _placement(found, file.placement), found)
+    _ensure("scheduler", file.scheduler, _scheduler(found, file.scheduler), found)
 
 
 def _ensure(name: str, port: int, command: list[str] | None, found: runtime.Runtime) -> None:
@@ -107,7 +126,7 @@ def _ensure(name: str, port: int, command: list[str] | None, found: runtime.Runt
 
 def _run_services(found: runtime.Runtime, file: DaprFile, environment: dict[str, str]) -> None:
     began = time.time()
-    process = processes.start("dapr", [str(found.cli), "run", "-f", "."], environment)
+    process = processes.start(SERVICES, [str(found.cli), "run", "-f", "."], environment)
 
     def ready(app: App) -> bool:
         # `dapr run` goes on without a sidecar that gave up, and the app would wait in vain.
@@ -116,7 +135,7 @@ def _run_services(found: runtime.Runtime, file: DaprFile, environment: dict[str,
         return _ok(f"{app.url}/readyz")
 
     for app in file.apps.values():
-        _wait(f"{app.app_id} at {app.url}", partial(ready, app), "dapr", process)
+        _wait(f"{app.app_id} at {app.url}", partial(ready, app), SERVICES, process)
 
 
 def _wait(what: str, is_up: Callable[[], bool], name: str, process: psutil.Process) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from devstack import ports, processes, profiles, runtime, stack
+from devstack.daprfile import DaprFile
 from devstack.errors import StackError
 
 # As `dapr run` is while it starts its apps.
@@ -61,3 +62,25 @@ def test_nothing_starts_beside_a_component_that_cannot_be_read(
     with pytest.raises(StackError, match=r"pubsub\.yaml:3"):
         stack.up()
     assert processes.running() == []
+
+
+def test_what_dapr_run_needs_is_started_once_and_goes_on_when_a_part_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runtime, "find", lambda: runtime.Runtime(Path("/none"), Path("/none/dapr")))
+    monkeypatch.setattr(profiles, "in_use", lambda _: [])
+    monkeypatch.setattr(ports, "answers", lambda port: "placement" in processes.running())
+    placement = [sys.executable, "-c", DEAF]
+    monkeypatch.setattr(stack, "_placement", lambda *_: placement)
+    monkeypatch.setattr(stack, "_scheduler", lambda *_: None)
+    monkeypatch.setattr(ports, "require_free", lambda _: None)
+    try:
+        stack.servers()
+        stack.servers()
+        assert processes.running() == ["placement"]
+        monkeypatch.setattr(ports, "answers", lambda port: port != DaprFile().scheduler)
+        with pytest.raises(StackError, match="scheduler: nothing answers"):
+            stack.servers()
+        assert processes.running() == ["placement"]
+    finally:
+        stack.down(0)
