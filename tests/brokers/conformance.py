@@ -9,13 +9,13 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import pytest
 
 from tests.brokers.servers.postgresql import PostgreSQL
 from tests.brokers.servers.server import Server
-from tests.brokers.sidecars import SHORT, Bench, Probe, require_one_clear_line
+from tests.brokers.sidecars import Bench, Probe, require_one_clear_line
 from tests.waiting import wait_until
 
 DELIVERY_SECONDS = 60
@@ -70,10 +70,11 @@ class BrokerConformance:
             app_id: str,
             replica: str = "one",
             keys: str | None = None,
-            retry: Mapping[str, Any] | None = None,
+            environment: Mapping[str, str] = MappingProxyType({}),
         ) -> Probe:
             server.make_topics(["note", f"{app_id}-dead-letters"])
-            started.append(Probe(replace(bench, retry=retry), app_id, replica, keys).start())
+            own = replace(bench, environment={**bench.environment, **environment})
+            started.append(Probe(own, app_id, replica, keys).start())
             return started[-1]
 
         yield start
@@ -130,14 +131,32 @@ class BrokerConformance:
         wait_until("the good one", lambda: consumer.numbers(app_id) == [2], DELIVERY_SECONDS)
         wait_until("the dead letter", lambda: len(consumer.dead_letters()) == 1, DELIVERY_SECONDS)
 
-    def test_what_fails_until_the_policy_gives_up_is_dead_lettered(
+    def test_what_fails_for_too_long_is_dead_lettered(
         self, probe: Callable[..., Probe], app_id: str
     ) -> None:
-        consumer = probe(app_id, retry=SHORT)
+        consumer = probe(app_id, environment={"RETRY_SECONDS": "3"})
         consumer.publish(key=app_id, number=1, then="retry")
 
-        wait_until("the dead letter", lambda: len(consumer.dead_letters()) == 1, DELIVERY_SECONDS)
+        def kinds() -> list[str]:
+            return [letter["kind"] for letter in consumer.dead_letters()]
+
+        wait_until("the letter", lambda: kinds() == ["retrying"], DELIVERY_SECONDS)
+        wait_until("the dead letter", lambda: kinds() == ["exhausted"], DELIVERY_SECONDS)
         assert consumer.dead_letters()[0]["attempts"] > 1
+
+    def test_hung_messages_hold_back_no_healthy_one(
+        self, probe: Callable[..., Probe], app_id: str
+    ) -> None:
+        consumer = probe(app_id)
+        healthy = list(range(200))
+        for number in healthy:
+            if number % 20 == 0:
+                consumer.publish(key=f"{app_id}.hung.{number}", number=1_000 + number, then="hang")
+            consumer.publish(key=f"{app_id}.{number}", number=number)
+
+        wait_until("all healthy ones", lambda: sorted(consumer.numbers()) == healthy, 120)
+        wait_until("the hung ones", lambda: len(consumer.dead_letters()) == 10, DELIVERY_SECONDS)
+        assert all("hung" in letter["subject"] for letter in consumer.dead_letters())
 
     def test_replicas_share_the_work_and_another_group_gets_it_all(
         self, probe: Callable[..., Probe], app_id: str

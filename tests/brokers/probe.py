@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from chassis import Handlers, Service, ServiceSettings, Transaction, Unavailable
+from chassis import Handlers, Rejected, Service, ServiceSettings, Transaction, Unavailable
 
 LOG = Path(os.environ["PROBE_LOG"])
 
@@ -37,7 +37,9 @@ async def handle(note: Note, tx: Transaction) -> None:
         # A new group of some brokers gets what other tests left behind, too.
         return
     if note.then == "drop":
-        raise ValueError("told to fail for good")
+        raise Rejected("told to fail for good")
+    if note.then == "hang":
+        await asyncio.Event().wait()
     if note.then == "retry":
         raise Unavailable("told to fail for now")
     seen = await tx.get(f"seen:{note.number}", int)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import urllib.error
@@ -21,8 +22,6 @@ from tests.brokers.servers.ports import answers, free_port
 from tests.waiting import wait_until
 
 READY_SECONDS = 60
-#: A retry policy that a test sees the end of.
-SHORT = {"policy": "constant", "duration": "200ms", "maxRetries": 10}
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,6 @@ class Bench:
     folder: Path
     broker: str
     environment: Mapping[str, str]
-    #: None: the workspace's own, which outlasts the restart of an app.
-    retry: Mapping[str, Any] | None = None
 
     @property
     def resources(self) -> Path:
@@ -53,11 +50,7 @@ class Bench:
                     if not re.search(r"Scopes|[tT]opics$", entry["name"])
                 ]
                 (folder / Path(file).name).write_text(yaml.safe_dump(component))
-            resiliency = yaml.safe_load((source / "resiliency.yaml").read_text())
-            retries = resiliency["spec"]["policies"]["retries"]
-            for name in retries if self.retry else ():
-                retries[name] = self.retry
-            (folder / "resiliency.yaml").write_text(yaml.safe_dump(resiliency))
+            shutil.copy(source / "resiliency.yaml", folder)
             (self.folder / "data").mkdir()
         return folder
 
