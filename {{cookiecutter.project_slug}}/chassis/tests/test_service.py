@@ -1,7 +1,12 @@
+import asyncio
+
 import pytest
 
+from chassis.cloudevents import envelope
 from chassis.service import Service
-from chassis.testing import MemoryStore
+from chassis.testing import MemoryStore, running
+from chassis.testing.bank import Deposit, handlers
+from chassis.workflow_host import WorkflowHost
 
 
 async def test_only_what_is_committed_can_be_looked_up(
@@ -15,3 +20,26 @@ async def test_only_what_is_committed_can_be_looked_up(
 def test_a_service_without_workflows_says_how_to_host_them(service: Service) -> None:
     with pytest.raises(LookupError, match=r"service\.host\(\)"):
         _ = service.workflows
+
+
+async def test_a_workflow_host_that_does_not_stop_in_time_stops_no_other_part_from_ending(
+    service: Service, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: WorkflowHost) -> None:
+        raise TimeoutError("the worker did not stop in time")
+
+    monkeypatch.setattr(WorkflowHost, "stop", never)
+    service.host()
+    service.subscribe(handlers)
+    event = envelope(Deposit(amount=5), id="1", source="test", traceparent=None)
+
+    async def stopped_in_the_middle_of_a_message() -> asyncio.Task[None]:
+        async with running(service):
+            handling = asyncio.create_task(service.subscriptions.handle(event, "deposit"))
+            await asyncio.sleep(0)
+        return handling
+
+    with pytest.raises(TimeoutError, match="did not stop in time"):
+        await stopped_in_the_middle_of_a_message()
+    assert store.get("ada", int) == 5
+    assert not service.processor.alive
