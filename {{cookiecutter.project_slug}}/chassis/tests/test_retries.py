@@ -197,6 +197,48 @@ async def test_after_a_crash_the_next_process_goes_on_with_what_was_kept(
     assert store.get("ada", int) == 5
 
 
+async def test_what_was_discarded_while_it_was_tried_does_not_come_back(
+    service: Service, handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler.cause = ValueError("bug")
+    async with delivered(service):
+        (letter,) = await letters(service)
+        # In the middle of its last attempt, so that it is given up afterwards.
+        monkeypatch.setattr(retries, "_age", lambda _: 3600)
+        handler.may_go_on.clear()
+        tried = handler.runs
+        await until(lambda: _runs(handler, tried + 1))
+        kept = await service.dead_letters.find(letter.id)
+        assert kept is not None
+        await service.dead_letters.discard(kept, "a test", "ada")
+        handler.may_go_on.set()
+        await until(lambda: _tries_none(service))
+        assert await letters(service) == []
+
+
+async def test_what_was_replayed_in_vain_is_not_tried_any_more(
+    service: Service, handler: Handler, settings: ServiceSettings
+) -> None:
+    settings.unknown_retry_seconds = 3600
+    handler.cause = ValueError("bug")
+    async with delivered(service):
+        kept = await service.dead_letters.find(letter_id(EVENT.on_the_wire()))
+        assert kept is not None
+        with pytest.raises(Rejected, match="failed again"):
+            await service.dead_letters.replay(kept, service.subscriptions.handle)
+        await until(lambda: _tries_none(service))
+        (letter,) = await letters(service)
+        assert letter.kind == "unknown"
+
+
+async def _runs(handler: Handler, times: int) -> bool:
+    return handler.runs >= times
+
+
+async def _tries_none(service: Service) -> bool:
+    return len(service.subscriptions.retries) == 0
+
+
 async def test_a_message_too_large_to_be_kept_whole_is_left_to_the_sidecar(
     service: Service, handler: Handler
 ) -> None:

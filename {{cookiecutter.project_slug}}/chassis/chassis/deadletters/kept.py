@@ -81,6 +81,10 @@ class KeptLetters:
         """Returns once it is stored. Raises `Unavailable` or `TimeoutError` if it is not."""
         await self._process(KeepLetter(letter=letter), step(self._keep, KeepLetter))
 
+    async def amend(self, letter: DeadLetter) -> None:
+        """Store what is new about a letter, unless it was removed. Raises as `keep` does."""
+        await self._process(KeepLetter(letter=letter), step(self._amend, KeepLetter))
+
     async def settle(self, letter: UUID) -> None:
         """Remove a letter whose message was handled. Raises as `keep` does."""
         await self._process(RemoveLetter(id=letter), step(self._remove, RemoveLetter))
@@ -125,7 +129,7 @@ class KeptLetters:
             cause = cause_of(error)
             kind = "permanent" if isinstance(error, Rejected) else "unknown"
             again = {"kind": kind, "cause": cause, "attempts": 1}
-            await self.keep(letter.model_copy(update=again))
+            await self.amend(letter.model_copy(update=again))
             raise Rejected(f"it failed again: {cause}") from error
         await self.settle(letter.id)
         log.info("dead letter %s: replayed", letter.id)
@@ -150,6 +154,10 @@ class KeptLetters:
     async def _keep(self, asked: KeepLetter, tx: Transaction) -> None:
         await pages.keep(asked.letter, tx)
         await self._keep_record(asked.letter, None, tx)
+
+    async def _amend(self, asked: KeepLetter, tx: Transaction) -> None:
+        if await pages.amend(asked.letter, tx):
+            await self._keep_record(asked.letter, None, tx)
 
     async def _remove(self, asked: RemoveLetter, tx: Transaction) -> None:
         letter = await pages.remove(asked.id, tx)

@@ -35,9 +35,7 @@ def letter_key(letter: UUID) -> str:
 
 async def keep(letter: DeadLetter, tx: Transaction) -> None:
     """Add the letter, or, if it is there already, what is new about it."""
-    kept = await tx.get(letter_key(letter.id), DeadLetter)
-    if kept is not None:
-        await _replace(_merged(kept, letter), tx)
+    if await amend(letter, tx):
         return
     directory = await tx.get(DIRECTORY, Directory) or Directory()
     last = directory.pages[-1] if directory.pages else 0
@@ -50,6 +48,15 @@ async def keep(letter: DeadLetter, tx: Transaction) -> None:
     tx.put(letter_key(letter.id), letter.model_copy(update={"page": last}))
     tx.put(page_key(last), Page(letters=(*page.letters, letter.summary)))
     tx.put(DIRECTORY, Directory(pages=pages, count=directory.count + 1))
+
+
+async def amend(letter: DeadLetter, tx: Transaction) -> bool:
+    """Add what is new about the letter. False if it is gone."""
+    kept = await tx.get(letter_key(letter.id), DeadLetter)
+    if kept is None:
+        return False
+    await _replace(_merged(kept, letter), tx)
+    return True
 
 
 async def remove(letter_id: UUID, tx: Transaction) -> DeadLetter | None:

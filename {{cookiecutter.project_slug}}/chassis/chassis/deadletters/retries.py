@@ -122,14 +122,15 @@ class Retries:
     async def _retry(self, letter: DeadLetter, topic: str, running: Running | None) -> None:
         failed, pause = 0, FIRST_PAUSE
         while True:
-            if running is not None:
-                error, running = await running, None
-            else:
+            if running is None:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-                error = await self._attempt(letter.raw, topic)
-            failed += error is not None
             try:
+                if running is None and not await self._is_to_be_tried(letter):
+                    return
+                attempt, running = running or self._attempt(letter.raw, topic), None
+                error = await attempt
+                failed += error is not None
                 if error is None:
                     await self._kept.settle(letter.id)
                     return
@@ -140,6 +141,11 @@ class Retries:
             except Exception as away:
                 # The inbox knows what was done: all of this may be done again.
                 log.warning("message %s is tried again, for its letter stays: %s", letter.id, away)
+
+    async def _is_to_be_tried(self, letter: DeadLetter) -> bool:
+        """Not once somebody has discarded it, or replayed it in vain: then it is theirs."""
+        kept = await self._kept.find(letter.id)
+        return kept is not None and kept.kind == "retrying"
 
     def _kind(self, error: Exception, letter: DeadLetter) -> Kind:
         seconds = _age(letter)
@@ -157,7 +163,8 @@ class Retries:
     ) -> None:
         cause = cause_of(error)
         known = {"kind": kind, "cause": cause, "attempts": attempts}
-        await self._kept.keep(letter.model_copy(update=known))
+        # Not `keep`: it may have been discarded meanwhile, and must not come back.
+        await self._kept.amend(letter.model_copy(update=known))
         dead_lettered(kind)
         log.error("%s: dead-lettered as %s, %s: %s", letter.topic, letter.id, kind, cause)
 
