@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
 from demo import checks
 from demo.client import Client
+from devstack.daprfile import App
 from faults import letters, snapshot
 from faults.catalogue import Fault
 from faults.load import Load
@@ -62,7 +64,7 @@ async def run(
             wrong.append(str(overdue))
         await load.all_ended(patience)
         recovery = time.monotonic() - max(over, load.last_accepted)
-        wrong += await _unsettled(streams, patience)
+        wrong += await _unsettled(parts.file.apps, streams, patience)
         wrong += await _violations(scene, client, before, patience)
         kept = await letters.count(parts.file.apps) - before
     finally:
@@ -80,13 +82,16 @@ async def run(
     )
 
 
-async def _unsettled(streams: Streams, patience: float) -> list[str]:
-    """Every message is acknowledged: what follows an order's end is part of the promise."""
+async def _unsettled(apps: Mapping[str, App], streams: Streams, patience: float) -> list[str]:
+    """Nothing is left to do: what follows an order's end is part of the promise."""
     left: dict[str, int] = {}
 
     async def settled() -> bool:
         left.clear()
         left.update(await streams.unread())
+        # Acknowledged, but not done with.
+        if retrying := (await letters.kinds(apps))[letters.RETRYING]:
+            left["kept by the services, to be tried again"] = retrying
         return not left
 
     try:

@@ -116,19 +116,18 @@ async def test_without_recorded_outcomes_a_lost_reply_is_lost_for_ever(make: Run
     assert any("I2" in violation for violation in result.violations)
 
 
-async def test_without_retries_the_first_failure_is_the_last(make: Run) -> None:
-    async def fail_once(scene: Scene) -> None:
-        sidecar = scene.parts.sidecars["inventory"]
+async def test_without_retries_what_an_app_misses_while_it_is_away_is_lost(make: Run) -> None:
+    async def away(scene: Scene) -> None:
+        app, sidecar = scene.parts.apps["inventory"], scene.parts.sidecars["inventory"]
         with components.without("resiliency.yaml") as folder:
-            command = components.with_folder(sidecar.command, folder)
-            async with (
-                changed(sidecar, command),
-                scene.altered("inventory", "lose-replies", topics=["order-placed"]),
-            ):
+            async with changed(sidecar, components.with_folder(sidecar.command, folder)):
+                await app.kill()
+                scene.injected += 1
                 await scene.load.all_accepted()
+                await app.restart()
                 await asyncio.sleep(PATIENCE_SECONDS / 2)
 
-    result = await make(Fault("no-retries", fail_once), "choreography", patience=PATIENCE_SECONDS)
+    result = await make(Fault("no-retries", away), "choreography", patience=PATIENCE_SECONDS)
 
-    assert result.dead_letters == ORDERS
+    assert result.ended == 0
     assert any("I2" in violation for violation in result.violations)
