@@ -18,8 +18,6 @@ from orders.domain import Style
 from simulation import plans
 from simulation.fulfilment import Run, of
 
-SCHEDULES = 40
-
 
 class PaymentCapturedV2(Event):
     topic = "payment-captured"
@@ -42,7 +40,7 @@ class Upgrade:
         async def run_release(step: Step, event: CloudEvent, tx: Transaction) -> Any:
             outcomes = await run(step, event, tx)
             self.read.add(event.type)
-            return tuple(map(newer, outcomes)) if here().name == "payments-2" else outcomes
+            return tuple(map(newer, outcomes)) if here().name == "payments-1" else outcomes
 
         monkeypatch.setattr(Step, "run", run_release)
         for reader in services_readers():
@@ -67,10 +65,10 @@ def newer(outcome: Message) -> Message:
 
 
 def simulation(style: Style) -> Simulation:
-    """Nothing is a dead letter, for there is nothing that nobody can read."""
+    """Nothing is a dead letter, and no step is given up: there is nothing that nobody can read."""
 
     def play(world: World) -> Check:
-        run = Run(world, style, plans.pick(world, contended=True), plans.LONG)
+        run = Run(world, style, plans.pick(world, contended=True), plans.ENDLESS)
         run.begin()
 
         def check() -> list[str]:
@@ -100,7 +98,7 @@ def test_both_versions_are_handled_while_an_upgrade_is_under_way(
     monkeypatch: pytest.MonkeyPatch, style: Style
 ) -> None:
     upgrade = Upgrade(monkeypatch)
-    simulation(style).explore(schedules(SCHEDULES))
+    simulation(style).explore(schedules(40))
     assert {OLD, NEW} <= upgrade.read
 
 
@@ -109,5 +107,5 @@ def test_each_place_that_the_check_names_has_to_read_both(
     monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     Upgrade(monkeypatch, not_at=place)
-    styles = [simulation(style) for style in Style]
-    assert any(each.seeded(seed).violations for seed in range(SCHEDULES) for each in styles)
+    # Without faults and choices, the first replica of each service does all.
+    assert any(simulation(style).replay([]).violations for style in Style)
