@@ -12,6 +12,7 @@ from typing import TypeVar
 from fastapi import FastAPI
 
 from chassis import health, metrics
+from chassis.bodies import Bodies
 from chassis.cloudevents import CloudEvent, envelope
 from chassis.content import exactly
 from chassis.deadletters import KeptLetters
@@ -77,6 +78,8 @@ class Service:
             telemetry=FASTAPI_TELEMETRY,
             max_body_size=settings.max_body_bytes,
         )
+        self.app.add_middleware(Bodies, max_body_bytes=settings.max_body_bytes)
+        # Outside of it: who may not call waits for nothing, and holds nothing.
         if settings.app_api_token:
             self.app.add_middleware(AppToken, token=settings.app_api_token)
         self.app.state.service = self

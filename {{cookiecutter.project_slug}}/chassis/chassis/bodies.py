@@ -1,0 +1,72 @@
+"""Request bodies: how many bytes of them are held at once, and how long one may take to arrive."""
+
+import asyncio
+
+from fastapi import HTTPException, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis.budget import ByteBudget
+from chassis.errors import Unavailable
+from chassis.guard import is_guarded
+from chassis.problems import unavailable
+
+#: Bytes of the bodies under way: four of the largest, two hundred of fifty order lines each.
+MAX_HELD = 1024 * 1024
+#: Until a body must be here in full; a client that sends it slowly holds what others wait for.
+BODY_SECONDS = 15.0
+
+
+class Bodies:
+    """Holds a request with a body back until there is room for it; answers 503 if there is none.
+
+    What the sidecar sends has room of its own. Deliveries of events are not held here, but where
+    they are read: see `chassis.deliveries`.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._of_anyone = ByteBudget(MAX_HELD)
+        self._of_the_sidecar = ByteBudget(MAX_HELD)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        size = 0
+        if scope["type"] == "http" and not scope["path"].startswith("/events/"):
+            size = min(_size(scope), self._max_body_bytes)
+        if not size:
+            await self._app(scope, receive, send)
+            return
+        held = self._of_the_sidecar if is_guarded(scope["path"]) else self._of_anyone
+        try:
+            async with held.hold(size):
+                await self._app(scope, in_time(receive, BODY_SECONDS), send)
+        except Unavailable as error:
+            await unavailable(Request(scope), error)(scope, receive, send)
+
+
+def in_time(receive: Receive, seconds: float) -> Receive:
+    """The same body, or 408 if it is not here in full by then."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    complete = False
+
+    async def receive_in_time() -> Message:
+        nonlocal complete
+        try:
+            # After the body, what comes is the client's disconnect, some time.
+            async with asyncio.timeout_at(None if complete else deadline):
+                message = await receive()
+        except TimeoutError as error:
+            raise HTTPException(408, f"the body took longer than {seconds:.0f} s") from error
+        complete = not message.get("more_body", False)
+        return message
+
+    return receive_in_time
+
+
+def _size(scope: Scope) -> int:
+    """As far as the client says; without a length, as much as a body may have."""
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length", b"")
+    if length.isdigit():
+        return int(length)
+    return 2**31 if b"transfer-encoding" in headers else 0
