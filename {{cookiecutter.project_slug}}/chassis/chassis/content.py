@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from heapq import nsmallest
+from itertools import chain
 from typing import Any
 from zlib import crc32
 
@@ -15,9 +17,10 @@ Content = dict[str, str]
 
 def content_of(type_: str, data: Mapping[str, Any]) -> Content:
     """The digests of a message's name and fields, of its version not."""
-    fields = {"type": type_.rpartition(".v")[0] or type_} | dict(_fields("data", data))
-    digests = {_digest(path): _digest(f"{path}={value!r}") for path, value in fields.items()}
-    return dict(sorted(digests.items())[:MAX_FIELDS])
+    fields = chain([("type", type_.rpartition(".v")[0] or type_)], _fields("data", data))
+    digests = ((_digest(path), _digest(f"{path}={value!r}")) for path, value in fields)
+    # Never all of them at once: a sender decides how many there are.
+    return dict(nsmallest(MAX_FIELDS, digests))
 
 
 def contradicts(one: Content, other: Content) -> bool:

@@ -83,7 +83,7 @@ class Participants:
             async with self._session.post(
                 f"{app_id}/method/commands/{topic}", data=command.on_the_wire(), headers=headers
             ) as response:
-                body = await response.read()
+                body = await self._read(response)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"{asked}: {error!r}") from error
         said = f"{asked}: HTTP {response.status}: {body[:500].decode(errors='replace')}"
@@ -96,6 +96,18 @@ class Participants:
         if reply.causationid != command.id:
             raise Unavailable(f"{said}, which is a reply to another command")
         return reply
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """Raises `Unavailable` for a body that is larger than any message."""
+        body = bytearray()
+        async for part in response.content.iter_any():
+            body += part
+            if len(body) > self._settings.max_body_bytes:
+                raise Unavailable(
+                    f"{response.url}: HTTP {response.status} with more than the "
+                    f"{self._settings.max_body_bytes} bytes that max_body_bytes allows"
+                )
+        return bytes(body)
 
     async def close(self) -> None:
         if "_session" in vars(self):

@@ -5,8 +5,9 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent
+from chassis.text import cut
 
-#: Characters of a reason; what is longer is cut.
+#: Bytes of a reason; what is longer is cut.
 MAX_REASON = 500
 
 
@@ -25,4 +26,4 @@ class CommandRefused(BaseModel):
 
     @classmethod
     def of(cls, command: CloudEvent, error: Exception) -> "CommandRefused":
-        return cls(subject=command.subject, reason=str(error)[:MAX_REASON])
+        return cls(subject=command.subject, reason=cut(str(error), MAX_REASON))

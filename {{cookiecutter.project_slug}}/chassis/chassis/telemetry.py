@@ -8,13 +8,14 @@ from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from chassis.cloudevents import CloudEvent
+from chassis.text import MAX_TEXT
 
 tracer = trace.get_tracer("chassis")
 propagator = TraceContextTextMapPropagator()
@@ -28,6 +29,8 @@ def configure_tracing(service: str) -> None:
     provider = TracerProvider(
         sampler=ParentBased(ALWAYS_ON) if collected() else ALWAYS_OFF,
         resource=Resource.create({SERVICE_NAME: service}),
+        # An exception is an attribute with its text and its traceback, and 2,048 spans may wait.
+        span_limits=SpanLimits(max_attribute_length=MAX_TEXT),
     )
     if collected():
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -75,6 +75,14 @@ async def test_a_reply_that_is_no_cloudevent_is_no_refusal(
         await participants.ask("bank", COMMAND, "deposit")
 
 
+async def test_a_reply_that_does_not_end_is_no_reply(
+    participants: Participants, sidecar: Sidecar, settings: ServiceSettings
+) -> None:
+    sidecar.body = b"x" * (settings.max_body_bytes + 1)
+    with pytest.raises(Unavailable, match="more than the 262144 bytes"):
+        await participants.ask("bank", COMMAND, "deposit")
+
+
 async def test_without_a_sidecar_the_service_may_answer_later(settings: ServiceSettings) -> None:
     participants = Participants(settings)
     with pytest.raises(Unavailable, match="bank was asked to deposit"):
