@@ -1,18 +1,25 @@
 """The envelope of every event, command and reply: CloudEvents 1.0, structured JSON."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from chassis.messages import Message, type_of
 
 CONTENT_TYPE = "application/cloudevents+json"
+#: Characters of a `traceparent`: twice as many as today's. It goes on with each outcome.
+MAX_TRACEPARENT = 110
 
 
-class CloudEvent(BaseModel):
-    """One message on its way.
+def _usable(traceparent: str | None) -> str | None:
+    """A trace that cannot be continued is no reason to refuse a message."""
+    return traceparent if traceparent and len(traceparent) <= MAX_TRACEPARENT else None
+
+
+class Attributes(BaseModel):
+    """What CloudEvents says about a message: all but its data.
 
     Extensions: `traceparent` (W3C); `replyto`, the topic that a reply goes to; `causationid`, the
     id of the message that led to this one.
@@ -20,17 +27,22 @@ class CloudEvent(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    specversion: str = "1.0"
+    specversion: str = Field(default="1.0", max_length=16)
     # Printable, and without the `|` that Dapr keeps for itself: the id becomes part of a state key.
     id: str = Field(pattern=r"^[!-{}~]{1,255}$")
     source: str = Field(min_length=1, max_length=255)
     type: str = Field(min_length=1, max_length=255)
     subject: str = Field(default="", max_length=255)
     time: AwareDatetime
-    datacontenttype: str = "application/json"
-    traceparent: str | None = None
+    datacontenttype: str = Field(default="application/json", max_length=255)
+    traceparent: Annotated[str | None, AfterValidator(_usable)] = None
     replyto: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,80}$")
     causationid: str | None = Field(default=None, max_length=255)
+
+
+class CloudEvent(Attributes):
+    """One message on its way."""
+
     data: dict[str, Any]
 
     def on_the_wire(self) -> bytes:

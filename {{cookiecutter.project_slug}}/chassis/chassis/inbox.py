@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from chassis.cloudevents import CloudEvent, derived_id, envelope
+from chassis.cloudevents import Attributes, CloudEvent, derived_id, envelope
 from chassis.content import Content, content_of, contradicts
 from chassis.errors import Rejected, UsedBefore
 from chassis.handlers import Handlers, Step
@@ -41,7 +41,7 @@ class InboxRecord(BaseModel):
     outcomes: tuple[Outgoing, ...]
 
 
-def inbox_key(event: CloudEvent) -> str:
+def inbox_key(event: Attributes) -> str:
     """CloudEvents promises that source and id together are unique; an id alone is not."""
     return f"inbox:{derived_id(event.source, event.id)}"
 

@@ -18,12 +18,13 @@ from dapr.ext.fastapi import DaprApp
 from fastapi import FastAPI, Request
 
 from chassis import deliveries
+from chassis.budget import ByteBudget
 from chassis.cloudevents import CloudEvent
 from chassis.deadletters import Attempts, DeadLetter, KeptLetters, letter_id
-from chassis.deadletters.letter import UNKNOWN_CAUSE, Kind, cause_of, read_event
+from chassis.deadletters.letter import UNKNOWN_CAUSE, Kind, cause_of, read_attributes, read_event
 from chassis.deadletters.retries import Retries
 from chassis.deliveries import RETRY, SUCCESS
-from chassis.errors import TRANSIENT, Rejected, Unsent
+from chassis.errors import TRANSIENT, Rejected, Unavailable, Unsent
 from chassis.handlers import Handlers, Step
 from chassis.inbox import Destination
 from chassis.logs import about
@@ -38,6 +39,8 @@ Answer = Callable[[Sequence[bytes], str], Awaitable[list[str]]]
 
 #: Seconds after which a delivery no longer waits for its slowest message.
 SLOW_SECONDS = 5.0
+#: Bytes of the messages that are read and not done with: thirty times as many in Python's memory.
+MAX_HANDLED = 2 * 1024 * 1024
 #: Between two looks at a store that is away. Meanwhile nothing is handled, only answered RETRY.
 PROBE_SECONDS = 0.5
 
@@ -66,6 +69,8 @@ class Subscriptions(DaprApp):
         self._settings = settings
         self._processor = processor
         self._kept = kept
+        self._intake = deliveries.Intake()
+        self._handled = ByteBudget(MAX_HANDLED)
         self._attempts = Attempts()
         self.retries = Retries(settings, kept, self._attempt)
         self._probing: asyncio.Task[None] | None = None
@@ -144,10 +149,12 @@ class Subscriptions(DaprApp):
                 raise Unsent(cause_of(error)) from error
 
     def _subscribe(self, topic: str, answer: Answer) -> None:
+        async def answer_counted(messages: Sequence[bytes]) -> list[str]:
+            received(topic, "pubsub", len(messages))
+            return await answer(messages, topic)
+
         async def deliver(request: Request) -> dict[str, Any]:
-            arrived = deliveries.read(await request.body())
-            received(topic, "pubsub", len(arrived.messages))
-            return arrived.answer(await answer(arrived.messages, topic))
+            return await self._intake.take(request, answer_counted)
 
         route = f"/events/{topic}"
         self._app.add_api_route(
@@ -171,7 +178,8 @@ class Subscriptions(DaprApp):
         if self.is_waiting_for_the_store:
             return [RETRY] * len(messages)
         attempts = [asyncio.create_task(self._attempt(raw, topic)) for raw in messages]
-        await asyncio.wait(attempts, timeout=SLOW_SECONDS)
+        if attempts:
+            await asyncio.wait(attempts, timeout=SLOW_SECONDS)
         return [
             await self._answer_one(raw, topic, attempt)
             for raw, attempt in zip(messages, attempts, strict=True)
@@ -198,6 +206,18 @@ class Subscriptions(DaprApp):
         return RETRY
 
     async def _attempt(self, raw: bytes, topic: str) -> Exception | None:
+        if len(raw) > self._settings.max_body_bytes:
+            return Rejected(
+                f"larger than the {self._settings.max_body_bytes} bytes that max_body_bytes "
+                "allows: replay it, or raise that for good"
+            )
+        try:
+            async with self._handled.hold(len(raw)):
+                return await self._attempt_now(raw, topic)
+        except Unavailable as error:
+            return error
+
+    async def _attempt_now(self, raw: bytes, topic: str) -> Exception | None:
         try:
             event = read_event(raw)
         except Rejected as error:
@@ -271,7 +291,7 @@ class Subscriptions(DaprApp):
     def _topic_of(self, raw: bytes) -> str | None:
         """Where a message was published, by its type: each type arrives here on one topic."""
         try:
-            kind = read_event(raw).type
+            kind = read_attributes(raw).type
         except Rejected:
             return None
         topics = [t for t, each in self._by_topic.items() if kind in each.step.messages]

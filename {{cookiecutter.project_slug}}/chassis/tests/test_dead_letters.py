@@ -10,13 +10,14 @@ import httpx
 import pytest
 
 from chassis.cloudevents import envelope
-from chassis.deadletters import letter_id
+from chassis.deadletters import DeadLetter, letter_id
 from chassis.deadletters.attempts import MAX_REMEMBERED, Attempts
-from chassis.deadletters.letter import MAX_PAYLOAD, UNKNOWN_CAUSE
-from chassis.deadletters.pages import PAGE_SIZE
+from chassis.deadletters.letter import MAX_HEAD, UNKNOWN_CAUSE
+from chassis.deadletters.pages import PAGE_SIZE, letter_key
 from chassis.errors import Refused, Rejected, Unavailable
 from chassis.handlers import Handlers
 from chassis.service import Service
+from chassis.settings import MAX_MESSAGE
 from chassis.testing import MemoryBroker, MemoryStore, running
 from chassis.testing.bank import Deposit, Deposited, deposit
 from chassis.transaction import Transaction
@@ -161,14 +162,78 @@ async def test_the_same_message_is_one_letter(bank: httpx.AsyncClient) -> None:
     assert (await only(bank))["attempts"] == 3
 
 
-async def test_a_payload_that_a_sidecar_would_not_take_is_cut_and_says_so(
-    bank: httpx.AsyncClient,
+async def test_a_message_larger_than_a_service_takes_is_kept_whole_and_can_be_replayed(
+    bank: httpx.AsyncClient, broken: Broken, store: MemoryStore, service: Service
 ) -> None:
-    raw = b"x" * (MAX_PAYLOAD + 1)
-    await deliver(bank, raw)
+    broken.cause = None
+    raw = message(amount=3) + b" " * service.settings.max_body_bytes
+    assert await deliver(bank, raw) == ["SUCCESS"]
     letter = await only(bank)
-    assert (letter["size"], len(letter["payload"])) == (MAX_PAYLOAD + 1, MAX_PAYLOAD)
-    assert "could be kept" in (await bank.post(f"/dead-letters/{letter['id']}/replay")).text
+    assert (letter["size"], letter["kind"], letter["event_id"]) == (len(raw), "permanent", "1")
+    assert letter["cause"].startswith("larger than the 262144 bytes that max_body_bytes allows")
+    assert store.get("ada", int) is None
+    assert (await bank.post(f"/dead-letters/{letter['id']}/replay")).status_code == 200
+    assert store.get("ada", int) == 3
+
+
+@pytest.mark.parametrize("size", [MAX_MESSAGE + 1, 3 * MAX_MESSAGE])
+async def test_of_a_message_that_no_service_takes_the_head_is_kept(
+    bank: httpx.AsyncClient, size: int
+) -> None:
+    raw = b"x" * size
+    assert await deliver(bank, raw) == ["SUCCESS"]
+    letter = await only(bank)
+    assert letter["size"] > MAX_MESSAGE
+    assert letter["payload"] == "x" * MAX_HEAD
+    assert "only its head" in (await bank.post(f"/dead-letters/{letter['id']}/replay")).text
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"x" * MAX_MESSAGE,
+        b"\x01" * MAX_MESSAGE,
+        b'"' * MAX_MESSAGE,
+        b"\xff" * MAX_MESSAGE,
+        "\U0001f600".encode() * (MAX_MESSAGE // 4),
+        b"\x01" * 700_000,
+        b'{"":0}' * 1_000,
+    ],
+    ids=lambda raw: f"{raw[:4]!r}*{len(raw)}",
+)
+async def test_a_letter_fits_through_a_sidecar_whatever_it_holds(
+    bank: httpx.AsyncClient, store: MemoryStore, raw: bytes
+) -> None:
+    assert await deliver(bank, raw) == ["SUCCESS"]
+    # daprd refuses what has more than 4 MiB.
+    assert max(sum(len(w.value or b"") for w in each) for each in store.commits) < 3_400_000
+    kept = kept_in(store, raw)
+    assert kept.raw == raw
+
+
+def kept_in(store: MemoryStore, raw: bytes) -> DeadLetter:
+    kept = store.get(letter_key(letter_id(raw)), DeadLetter)
+    assert kept is not None
+    return kept
+
+
+async def test_a_page_of_letters_is_a_short_answer_whatever_they_say(
+    bank: httpx.AsyncClient, broken: Broken
+) -> None:
+    said = {"type": "\x01" * 255, "subject": "\U0001f600" * 255}
+    for n in range(PAGE_SIZE):
+        await deliver(bank, json.dumps(json.loads(message("'" * 250 + f"{n:05}")) | said).encode())
+    page = await bank.get("/dead-letters")
+    assert page.json()["count"] == PAGE_SIZE
+    assert len(page.content) < 64 * 1024
+
+
+async def test_a_cause_is_short_whatever_the_error_says(
+    bank: httpx.AsyncClient, broken: Broken, store: MemoryStore
+) -> None:
+    broken.cause = Rejected("\x01" * 1_000_000)
+    await deliver(bank, message())
+    assert len(json.dumps((await only(bank))["cause"])) < 2_100
 
 
 async def test_many_letters_are_listed_in_pages_oldest_first(bank: httpx.AsyncClient) -> None:

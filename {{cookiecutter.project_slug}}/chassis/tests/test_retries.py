@@ -1,6 +1,7 @@
 """What failed and may succeed later is kept, acknowledged, and tried again by the service."""
 
 import asyncio
+import gc
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,8 +10,8 @@ import httpx
 import pytest
 
 from chassis.cloudevents import envelope
-from chassis.deadletters import retries
-from chassis.deadletters.letter import MAX_PAYLOAD, Summary, letter_id
+from chassis.deadletters import DeadLetter, retries
+from chassis.deadletters.letter import Summary, letter_id
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers
 from chassis.inbox import InboxRecord, inbox_key
@@ -239,13 +240,15 @@ async def _tries_none(service: Service) -> bool:
     return len(service.subscriptions.retries) == 0
 
 
-async def test_a_message_too_large_to_be_kept_whole_is_left_to_the_sidecar(
-    service: Service, handler: Handler
+async def test_what_is_tried_again_waits_in_the_store_and_not_in_memory(
+    service: Service, handler: Handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(retries, "FIRST_PAUSE", 60)
     handler.cause = Unavailable("away")
-    large = EVENT.model_copy(update={"data": {"amount": 1, "text": "x" * MAX_PAYLOAD}})
-    async with running(service) as client:
-        assert await deliver(client, large.on_the_wire()) == ["RETRY"]
+    async with delivered(service):
+        assert len(await letters(service)) == 1
+        held = [each for each in gc.get_objects() if isinstance(each, DeadLetter)]
+        assert [letter.payload for letter in held] == [""]
 
 
 async def test_the_record_of_a_message_that_was_done_lasts_as_long_as_its_letter(

@@ -19,7 +19,9 @@ class LetterView(Summary):
 
     @classmethod
     def of(cls, letter: DeadLetter) -> "LetterView":
-        return cls(**letter.model_dump(exclude={"page", "payload"}), payload=letter.content)
+        payload, encoding = letter.content
+        known = letter.model_dump(exclude={"page", "payload", "encoding"})
+        return cls(**known, payload=payload, encoding=encoding)
 
 
 class Reason(BaseModel):

@@ -156,8 +156,9 @@ class KeptLetters:
         await self._keep_record(asked.letter, None, tx)
 
     async def _amend(self, asked: KeepLetter, tx: Transaction) -> None:
-        if await pages.amend(asked.letter, tx):
-            await self._keep_record(asked.letter, None, tx)
+        amended = await pages.amend(asked.letter, tx)
+        if amended is not None:
+            await self._keep_record(amended, None, tx)
 
     async def _remove(self, asked: RemoveLetter, tx: Transaction) -> None:
         letter = await pages.remove(asked.id, tx)
@@ -177,7 +178,7 @@ class KeptLetters:
     ) -> None:
         """What the inbox knows of the message lasts as long as its letter: it may be replayed."""
         try:
-            key = inbox_key(letter.event)
+            key = inbox_key(letter.attributes)
         except Rejected:
             return
         record = await tx.get(key, InboxRecord)

@@ -7,14 +7,17 @@ from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
-from chassis.cloudevents import CloudEvent, derived_id
+from chassis.cloudevents import Attributes, CloudEvent, derived_id
 from chassis.errors import Rejected, Unavailable
+from chassis.settings import MAX_MESSAGE
+from chassis.text import cut, why_invalid
 
-#: Bytes. A sidecar takes 4 MiB in one call, and JSON may need two bytes for one.
-MAX_PAYLOAD = 1_500_000
-MAX_CAUSE = 2_000
+#: Bytes of a message larger than `MAX_MESSAGE`, to look at: no service takes it again.
+MAX_HEAD = 64 * 1024
+#: Of what a list shows: with these, a summary has at most 1.5 kB.
+MAX_NAME, MAX_SHORT_CAUSE = 255, 300
 
 #: Why it is here: it can never succeed; it failed for an unknown reason, or for one that should
 #: pass, for as long as it was tried; or it is still being tried.
@@ -33,14 +36,21 @@ def read_event(raw: bytes) -> CloudEvent:
     try:
         return CloudEvent.model_validate_json(raw)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, each['loc']))} {each['msg']}" for each in error.errors()]
-        raise Rejected(f"not a CloudEvent: {'; '.join(wrong).strip()}") from error
+        raise Rejected(f"not a CloudEvent: {why_invalid(error)}") from error
+
+
+def read_attributes(raw: bytes) -> Attributes:
+    """The same without the data, which would be up to forty times as large in memory."""
+    try:
+        return Attributes.model_validate_json(raw)
+    except ValidationError as error:
+        raise Rejected(f"not a CloudEvent: {why_invalid(error)}") from error
 
 
 def cause_of(error: Exception) -> str:
     """Our own errors say what happened; of another one its type is half of the cause."""
     ours = isinstance(error, (Rejected, Unavailable)) and str(error)
-    return str(error) if ours else f"{type(error).__name__}: {error}"
+    return cut(str(error) if ours else f"{type(error).__name__}: {error}")
 
 
 class Summary(BaseModel):
@@ -71,19 +81,20 @@ class DeadLetter(Summary):
     @classmethod
     def of(cls, raw: bytes, *, topic: str | None, kind: Kind, cause: str, attempts: int) -> Self:
         """A letter for any bytes whatsoever, arrived now."""
+        whole = len(raw) <= MAX_MESSAGE
+        payload, encoding = _text(raw if whole else raw[:MAX_HEAD])
         try:
-            event = read_event(raw)
+            said = read_attributes(raw) if whole else None
         except Rejected:
-            event = None
-        payload, encoding = _text(raw[:MAX_PAYLOAD])
+            said = None
         return cls(
             id=letter_id(raw),
             topic=topic,
-            event_id=event and event.id,
-            type=event and event.type,
-            subject=event and event.subject,
+            event_id=said and said.id,
+            type=said and cut(said.type, MAX_NAME),
+            subject=said and cut(said.subject, MAX_NAME),
             kind=kind,
-            cause=cause[:MAX_CAUSE],
+            cause=cut(cause),
             attempts=attempts,
             arrived_at=datetime.now(UTC),
             payload=payload,
@@ -98,26 +109,40 @@ class DeadLetter(Summary):
     @property
     def event(self) -> CloudEvent:
         """Raises `Rejected` when the message cannot be read."""
-        if self.size > MAX_PAYLOAD:
-            raise Rejected(f"of its {self.size} bytes only {MAX_PAYLOAD} could be kept")
+        if self.size > MAX_MESSAGE:
+            raise Rejected(f"it is larger than {MAX_MESSAGE} bytes, so only its head was kept")
         return read_event(self.raw)
 
     @property
-    def content(self) -> Any:
-        """The payload to look at: as JSON if it is JSON, else as text."""
+    def attributes(self) -> Attributes:
+        """Raises `Rejected` when they cannot be read."""
+        return read_attributes(self.raw)
+
+    @property
+    def content(self) -> tuple[Any, Literal["utf-8", "base64"]]:
+        """The payload to look at: as JSON or text if it is that and short, else as it is kept."""
+        if self.size > MAX_HEAD:
+            return self.payload, self.encoding
         try:
-            return from_json(self.payload, allow_inf_nan=False)
+            text = self.raw.decode()
+        except UnicodeDecodeError:
+            return self.payload, "base64"
+        try:
+            return from_json(text, allow_inf_nan=False), "utf-8"
         except ValueError:
-            return self.payload
+            return text, "utf-8"
 
     @property
     def summary(self) -> Summary:
-        short = self.cause if len(self.cause) <= 300 else f"{self.cause[:299]}…"
+        short = cut(self.cause, MAX_SHORT_CAUSE)
         return Summary(**self.model_dump(include=set(Summary.model_fields)) | {"cause": short})
 
 
 def _text(raw: bytes) -> tuple[str, Literal["utf-8", "base64"]]:
+    """As text, unless base64 is shorter: JSON takes six bytes for a control character."""
+    in_base64 = b64encode(raw).decode()
     try:
-        return raw.decode(), "utf-8"
+        text = raw.decode()
     except UnicodeDecodeError:
-        return b64encode(raw).decode(), "base64"
+        return in_base64, "base64"
+    return (text, "utf-8") if len(to_json(text)) <= len(in_base64) + 2 else (in_base64, "base64")

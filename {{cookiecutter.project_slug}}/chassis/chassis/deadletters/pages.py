@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from chassis.deadletters.letter import DeadLetter, Summary
 from chassis.transaction import Transaction
 
-PAGE_SIZE = 100
+#: Of at most 1.5 kB each: a page is an answer of less than 64 kB, and a write of as much.
+PAGE_SIZE = 40
 DIRECTORY = "dead-letters:pages"
 
 
@@ -35,7 +36,7 @@ def letter_key(letter: UUID) -> str:
 
 async def keep(letter: DeadLetter, tx: Transaction) -> None:
     """Add the letter, or, if it is there already, what is new about it."""
-    if await amend(letter, tx):
+    if await amend(letter, tx) is not None:
         return
     directory = await tx.get(DIRECTORY, Directory) or Directory()
     last = directory.pages[-1] if directory.pages else 0
@@ -50,13 +51,14 @@ async def keep(letter: DeadLetter, tx: Transaction) -> None:
     tx.put(DIRECTORY, Directory(pages=pages, count=directory.count + 1))
 
 
-async def amend(letter: DeadLetter, tx: Transaction) -> bool:
-    """Add what is new about the letter. False if it is gone."""
+async def amend(letter: DeadLetter, tx: Transaction) -> DeadLetter | None:
+    """Add what is new about the letter, its payload needs not be there. None if it is gone."""
     kept = await tx.get(letter_key(letter.id), DeadLetter)
     if kept is None:
-        return False
-    await _replace(_merged(kept, letter), tx)
-    return True
+        return None
+    amended = _merged(kept, letter)
+    await _replace(amended, tx)
+    return amended
 
 
 async def remove(letter_id: UUID, tx: Transaction) -> DeadLetter | None:

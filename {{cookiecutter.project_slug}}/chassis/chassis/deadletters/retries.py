@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
+from chassis.budget import ByteBudget
 from chassis.deadletters.kept import KeptLetters
 from chassis.deadletters.letter import (
-    MAX_PAYLOAD,
     DeadLetter,
     Kind,
     Summary,
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 #: So many messages are tried again at a time; beyond that, the sidecar holds back its topic.
 MAX_RETRYING = 1_000
+#: Bytes of those that are read from the store for an attempt.
+MAX_HELD = 2 * 1024 * 1024
 #: Seconds between two looks for letters whose replica is gone, and how old those must be.
 LOOK_PAUSE, ABANDONED = 30.0, 90.0
 #: The same while the store is away.
@@ -47,6 +49,7 @@ class Retries:
         self._kept = kept
         self._attempt = attempt
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._held = ByteBudget(MAX_HELD)
 
     async def resume(self) -> None:
         """Go on with what an earlier process of this service had kept, once the store answers."""
@@ -84,7 +87,7 @@ class Retries:
         id = letter_id(raw)
         if id in self._tasks:
             return True
-        if len(self._tasks) >= MAX_RETRYING or len(raw) > MAX_PAYLOAD:
+        if len(self._tasks) >= MAX_RETRYING:
             return False
         letter = DeadLetter.of(
             raw, topic=topic, cause=cause_of(error), attempts=0 if running else 1, kind="retrying"
@@ -114,8 +117,11 @@ class Retries:
         return True
 
     def _begin(self, letter: DeadLetter, running: Running | None = None) -> None:
-        if letter.id not in self._tasks and letter.topic is not None:
-            task = asyncio.create_task(self._retry(letter, letter.topic, running))
+        topic = letter.topic
+        if letter.id not in self._tasks and topic is not None:
+            # Its payload waits in the store: a thousand of them would not fit into memory.
+            letter = letter.model_copy(update={"payload": ""})
+            task = asyncio.create_task(self._retry(letter, topic, running))
             self._tasks[letter.id] = task
             task.add_done_callback(lambda _: self._tasks.pop(letter.id, None))
 
@@ -126,10 +132,15 @@ class Retries:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             try:
-                if running is None and not await self._is_to_be_tried(letter):
-                    return
-                attempt, running = running or self._attempt(letter.raw, topic), None
-                error = await attempt
+                if running is not None:
+                    error, running = await running, None
+                else:
+                    async with self._held.hold(letter.size):
+                        kept = await self._kept.find(letter.id)
+                        if kept is None or kept.kind != "retrying":
+                            # Somebody has discarded it, or replayed it in vain: then it is theirs.
+                            return
+                        error = await self._attempt(kept.raw, topic)
                 failed += error is not None
                 if error is None:
                     await self._kept.settle(letter.id)
@@ -141,11 +152,6 @@ class Retries:
             except Exception as away:
                 # The inbox knows what was done: all of this may be done again.
                 log.warning("message %s is tried again, for its letter stays: %s", letter.id, away)
-
-    async def _is_to_be_tried(self, letter: DeadLetter) -> bool:
-        """Not once somebody has discarded it, or replayed it in vain: then it is theirs."""
-        kept = await self._kept.find(letter.id)
-        return kept is not None and kept.kind == "retrying"
 
     def _kind(self, error: Exception, letter: DeadLetter) -> Kind:
         seconds = _age(letter)

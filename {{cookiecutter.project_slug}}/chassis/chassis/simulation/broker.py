@@ -97,11 +97,13 @@ async def _bulk(endpoint: Any, raw: bytes) -> str:
     """The verdict of the service. Whatever it raises is an HTTP 500 to the sidecar: try again."""
     body = json.dumps({"entries": [{"entryId": "1", "event": b64encode(raw).decode()}]}).encode()
 
+    scope = {"type": "http", "headers": [(b"content-length", b"%d" % len(body))]}
+
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
     try:
-        answer = await endpoint(Request({"type": "http"}, receive))
+        answer = await endpoint(Request(scope, receive))
     except Exception as error:
         return f"HTTP 500: {error!r}"
     verdict: str = answer["statuses"][0]["status"]
