@@ -113,10 +113,22 @@ class Daprd:
         """It stays, and answers nobody."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # The signal returns at once, and a thread that runs may still answer a call.
+        wait_until("every thread to stop", self._stopped, START_SECONDS)
 
     def thaw(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def _stopped(self) -> bool:
+        assert self._process is not None
+        threads = list(Path(f"/proc/{self._process.pid}/task").glob("*/stat"))
+        try:
+            states = [each.read_text().rpartition(")")[2].split()[0] for each in threads]
+        except OSError:
+            # A thread has ended meanwhile.
+            return False
+        return set(states) == {"T"}
 
     def _ready(self) -> bool:
         url = f"http://127.0.0.1:{self.http_port}/v1.0/{self._healthy}"
