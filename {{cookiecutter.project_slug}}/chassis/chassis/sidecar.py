@@ -27,6 +27,13 @@ REFUSED = (
     grpc.StatusCode.UNKNOWN,
 )
 
+# gRPC's own pauses between two attempts to connect grow from one second to two minutes. In each of
+# them every call fails at once, and what the sidecar that is back delivers meanwhile fails, too.
+CHANNEL = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 100),
+)
+
 # daprd 1.18.2 reports whatever fails in a transaction as INTERNAL, and only the text tells what.
 LOST_RACE = (
     # A stale ETag (SQLite, PostgreSQL), or a key that is not absent any more (SQLite).
@@ -55,7 +62,7 @@ class Sidecar:
     @cached_property
     def _channel(self) -> grpc.aio.Channel:
         # Made at the first call, because a channel belongs to the event loop that it is made on.
-        return grpc.aio.insecure_channel(self._address)
+        return grpc.aio.insecure_channel(self._address, CHANNEL)
 
     @cached_property
     def _stub(self) -> Any:
