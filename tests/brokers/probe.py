@@ -42,6 +42,10 @@ async def handle(note: Note, tx: Transaction) -> None:
         await asyncio.Event().wait()
     if note.then == "retry":
         raise Unavailable("told to fail for now")
+    if note.then == "count":
+        # One key for all messages.
+        tx.put("total", (await tx.get("total", int) or 0) + 1)
+        return
     seen = await tx.get(f"seen:{note.number}", int)
     tx.put(f"seen:{note.number}", (seen or 0) + 1)
     if note.then == "stall":

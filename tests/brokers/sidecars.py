@@ -9,7 +9,7 @@ import subprocess
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ class Bench:
     folder: Path
     broker: str
     environment: Mapping[str, str]
+    store: str = "sqlite"
 
     @property
     def resources(self) -> Path:
@@ -40,7 +41,10 @@ class Bench:
         if not folder.exists():
             folder.mkdir(parents=True)
             source = self.workspace / "components"
-            for file in (f"pubsub/{self.broker}/pubsub.yaml", "state/sqlite/statestore.yaml"):
+            for file in (
+                f"pubsub/{self.broker}/pubsub.yaml",
+                f"state/{self.store}/statestore.yaml",
+            ):
                 component = yaml.safe_load((source / file).read_text())
                 component.pop("scopes", None)
                 metadata = component["spec"]["metadata"]
@@ -114,23 +118,49 @@ class Probe:
 
     def publish(self, **note: Any) -> None:
         """Publish a note through this probe's sidecar; raises `urllib.error.URLError`."""
-        event = {
-            "specversion": "1.0",
-            "id": str(uuid.uuid4()),
-            "source": "conformance",
-            "type": "note.v1",
-            "subject": note["key"],
-            "time": datetime.now(UTC).isoformat(),
-            "datacontenttype": "application/json",
-            "data": note,
-        }
+        self._post(
+            f"publish/pubsub/note?metadata.partitionKey={note['key']}",
+            _event(note),
+            "application/cloudevents+json",
+        )
+
+    def publish_all(self, notes: Iterable[Mapping[str, Any]]) -> None:
+        """The same with many at once."""
+        entries = [
+            {
+                "entryId": str(position),
+                "event": _event(note),
+                "contentType": "application/cloudevents+json",
+            }
+            for position, note in enumerate(notes)
+        ]
+        self._post("publish/bulk/pubsub/note", entries, "application/json")
+
+    def _post(self, path: str, content: Any, content_type: str) -> None:
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self._ports['http']}/v1.0/publish/pubsub/note"
-            f"?metadata.partitionKey={note['key']}",
-            json.dumps(event).encode(),
-            {"content-type": "application/cloudevents+json"},
+            f"http://127.0.0.1:{self._ports['http']}/v1.0/{path}",
+            json.dumps(content).encode(),
+            {"content-type": content_type},
         )
         urllib.request.urlopen(request, timeout=10).close()
+
+    def state(self, key: str) -> Any:
+        """What the service has stored under the key, or None."""
+        url = f"http://127.0.0.1:{self._ports['http']}/v1.0/state/statestore/{key}"
+        with urllib.request.urlopen(url, timeout=5) as response:
+            content = response.read()
+        return json.loads(content) if content else None
+
+    def measured(self, name: str, **labels: str) -> float:
+        """What the sidecar counts under this name, over all samples with these labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._ports['metrics']}", timeout=5) as it:
+            lines = it.read().decode().splitlines()
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in lines
+            if line.startswith(f"{name}{{")
+            and all(f'{label}="{value}"' in line for label, value in labels.items())
+        )
 
     def notes(self) -> list[tuple[str, int, int]]:
         """What was handled here, in order: key, number, size of the text."""
@@ -145,6 +175,11 @@ class Probe:
         with urllib.request.urlopen(url, timeout=5) as response:
             letters: list[dict[str, Any]] = json.load(response)["letters"]
         return letters
+
+    @property
+    def said(self) -> str:
+        """What the app has logged."""
+        return (self._bench.folder / f"{self._name}.app.log").read_text()
 
     @property
     def stalled(self) -> Path:
@@ -188,6 +223,19 @@ class Probe:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+
+def _event(note: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": str(uuid.uuid4()),
+        "source": "conformance",
+        "type": "note.v1",
+        "subject": note["key"],
+        "time": datetime.now(UTC).isoformat(),
+        "datacontenttype": "application/json",
+        "data": note,
+    }
 
 
 def _end(process: subprocess.Popen[bytes] | None) -> None:
