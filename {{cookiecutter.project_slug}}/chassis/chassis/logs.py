@@ -94,5 +94,7 @@ def configure_logging(service: str, level: str) -> None:
     logging.getLogger("uvicorn").handlers.clear()
     logging.getLogger("uvicorn").propagate = True
     # The workflow engine's worker logs each turn of each workflow.
-    for name in ("WorkflowRuntime", "durabletask-worker", "durabletask-client"):
+    for name in ("durabletask-worker", "durabletask-client"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns of each activity that fails, without its order: `chassis.workflow_host` does that.
+    logging.getLogger("WorkflowRuntime").setLevel(logging.ERROR)

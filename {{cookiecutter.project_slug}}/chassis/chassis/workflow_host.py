@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Generator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from dapr.ext.workflow import DaprWorkflowContext, WorkflowActivityContext, WorkflowRuntime
@@ -15,7 +16,9 @@ from pydantic import BaseModel
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected, Unavailable
 from chassis.late_answers import REFUSED, LateAnswers
+from chassis.logs import about
 from chassis.settings import ServiceSettings
+from chassis.text import cut
 from chassis.workflows import Activity, Workflow, Workflows, input_of, name_of
 
 if TYPE_CHECKING:
@@ -25,6 +28,10 @@ log = logging.getLogger(__name__)
 
 #: Between the attempts to wake a workflow.
 WAKING_SECONDS = (1, 2, 4, 8, 16)
+#: Bytes of why an activity failed. Histories are replayed, so they stay small.
+MAX_CAUSE = 1_000
+#: daprd 1.18.2 says so as UNKNOWN, and as INTERNAL when another sidecar has the workflow's place.
+GONE = "no such instance exists"
 
 
 class WorkflowHost:
@@ -96,6 +103,7 @@ class WorkflowHost:
         """Hand a reply to the workflow whose id is its subject, which waits for its cause.
 
         A late or repeated reply finds nobody waiting for that name, and is dropped by the engine.
+        So is one whose workflow has ended, and was purged since: there is nothing left to do.
         """
         try:
             async with asyncio.timeout(self._settings.sidecar_timeout_seconds):
@@ -103,13 +111,17 @@ class WorkflowHost:
                     event.subject, str(event.causationid), data=event.model_dump(mode="json")
                 )
         except AioRpcError as error:
-            raise Unavailable(f"reply for {event.subject}: {error.details()}") from error
+            if not _is_gone(error):
+                raise Unavailable(f"reply for {event.subject}: {error.details()}") from error
+            log.info("no workflow waits for %s any more: it is purged", event.type)
 
     async def _wake(self, instance_id: str) -> None:
         for wait in WAKING_SECONDS:
             try:
                 await self._connected().raise_workflow_event(instance_id, REFUSED)
-            except (AioRpcError, Unavailable):
+            except (AioRpcError, Unavailable) as error:
+                if isinstance(error, AioRpcError) and _is_gone(error):
+                    return
                 log.warning("workflow %s waits, and cannot be woken", instance_id, exc_info=True)
                 await asyncio.sleep(wait)
             else:
@@ -125,17 +137,35 @@ class WorkflowHost:
     def _activity(self, activity: Activity[Any, Any], loop: asyncio.AbstractEventLoop) -> Any:
         model = input_of(activity, 0)
 
-        async def run(_: WorkflowActivityContext, argument: Any) -> Any:
-            # The engine calls from a loop of its own; the service's clients live on ours.
-            job = activity(model.model_validate(argument), self._service)
-            try:
-                result = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(job, loop))
-            except Rejected as error:
-                # By this very name, whichever kind it is: `Calls` knows no other.
-                raise Rejected(str(error)) from error
+        async def run(context: WorkflowActivityContext, content: Any) -> Any:
+            argument = model.model_validate(content)
+            cause = getattr(argument, "cause", None)
+            with about(cause) if isinstance(cause, CloudEvent) else nullcontext():
+                # The engine calls from a loop of its own; the service's clients live on ours.
+                job = asyncio.run_coroutine_threadsafe(activity(argument, self._service), loop)
+                try:
+                    result = await asyncio.wrap_future(job)
+                except Exception as error:
+                    # The SDK logs it without the order, and stores its traceback in the history.
+                    cause = cut(str(error) or repr(error), MAX_CAUSE)
+                    is_bug = not isinstance(error, (Rejected, Unavailable, OSError))
+                    log.warning(
+                        "%s of workflow %s failed: %s",
+                        name_of(activity),
+                        context.workflow_id,
+                        cause,
+                        exc_info=is_bug,
+                    )
+                    raise (Rejected if isinstance(error, Rejected) else Unavailable)(
+                        cause
+                    ) from None
             return result.model_dump(mode="json")
 
         return run
+
+
+def _is_gone(error: AioRpcError) -> bool:
+    return str(error.details()).endswith(GONE)
 
 
 def _workflow(workflow: Workflow[Any, Any]) -> Any:

@@ -1,13 +1,15 @@
 """Workflows on the SDK's executor and the simulated engine: what daprd would do, in no time."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from chassis import envelope
 from chassis.simulation import Broken, Check, Run, Simulation, World
-from chassis.simulation.engine import Instance
+from chassis.simulation.engine import Instance, NoSuchInstance
 from chassis.simulation.process import Process
 from chassis.simulation.sdk import Action
 from chassis.testing import parcels
@@ -45,11 +47,14 @@ class Playing:
             await host.begin(self._workflow, self._parcel.id, self._parcel)
 
         world.request("parcels", "begin", begin)
+
+        def sign() -> None:
+            # It may not have begun yet, or not at all.
+            with suppress(NoSuchInstance):
+                world.engine.raise_event("parcels", self._parcel.id, "signed", {})
+
         if self._signed_after is not None:
-            world.later(
-                self._signed_after,
-                lambda: world.engine.raise_event("parcels", self._parcel.id, "signed", {}),
-            )
+            world.later(self._signed_after, sign)
 
         def check() -> list[str]:
             self.instances = {id: each for (_, id), each in world.engine.instances.items()}
@@ -151,6 +156,23 @@ def test_a_late_answer_would_leave_a_workflow_waiting_if_nobody_woke_it() -> Non
     asleep = patch("chassis.simulation.engine.SimulatedEngine._refuse", lambda *_: None)
     with asleep:
         assert breaks_after("LATE ANSWER", Playing(parcels.tour, Parcel(id="1")))
+
+
+def test_a_reply_to_a_workflow_that_is_gone_is_done_with() -> None:
+    answers: list[object] = []
+
+    def scenario(world: World) -> Check:
+        reply = envelope(Parcel(id="gone"), id="1", source="test", traceparent=None)
+        world.request(
+            "parcels",
+            "reply",
+            lambda process: process.service.workflows.raise_event(reply),
+            answers.append,
+        )
+        return lambda: []
+
+    Simulation([parcels.compose], scenario).replay([])
+    assert answers == [None]
 
 
 def test_a_workflow_that_looks_at_a_clock_is_found_out() -> None:

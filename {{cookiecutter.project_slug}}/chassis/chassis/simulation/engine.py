@@ -28,6 +28,10 @@ class AlreadyRunning(Exception):
     """An instance with this id has not ended yet."""
 
 
+class NoSuchInstance(Exception):
+    """There is none with this id, or it was purged."""
+
+
 @dataclass(eq=False)
 class Instance:
     """One workflow. `history` is what a replay sees; `news` is what it has not been told yet."""
@@ -77,10 +81,11 @@ class SimulatedEngine:
         self._tell(instance, sdk.workflow_began(name, instance_id, content))
 
     def raise_event(self, app_id: str, instance_id: str, name: str, data: Any) -> None:
-        """Nobody hears it when there is no such workflow any more."""
+        """Raises `NoSuchInstance`. A workflow that has ended, and is still there, ignores it."""
         instance = self.instances.get((app_id, instance_id))
-        if instance is not None:
-            self._tell(instance, sdk.event_raised(name, json.dumps(data)))
+        if instance is None:
+            raise NoSuchInstance(instance_id)
+        self._tell(instance, sdk.event_raised(name, json.dumps(data)))
 
     def _tell(self, instance: Instance, event: HistoryEvent) -> None:
         if instance.end is not None:

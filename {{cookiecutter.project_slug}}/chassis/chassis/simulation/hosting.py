@@ -8,9 +8,10 @@ from grpc.aio import AioRpcError, Metadata
 
 from chassis.errors import Unavailable
 from chassis.simulation import faults
-from chassis.simulation.engine import AlreadyRunning
+from chassis.simulation.engine import AlreadyRunning, NoSuchInstance
 from chassis.simulation.process import here
 from chassis.simulation.sdk import Worker
+from chassis.workflow_host import GONE
 
 
 class SimulatedRuntime:
@@ -65,6 +66,8 @@ class SimulatedClient:
             await here().effect(what, faults.ENGINE, happen)
         except AlreadyRunning as error:
             raise _rpc_error(StatusCode.ALREADY_EXISTS, str(error)) from error
+        except NoSuchInstance as error:
+            raise _rpc_error(StatusCode.UNKNOWN, GONE) from error
         except Unavailable as error:
             raise _rpc_error(StatusCode.UNAVAILABLE, str(error)) from error
 
