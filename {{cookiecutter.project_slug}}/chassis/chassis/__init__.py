@@ -10,6 +10,7 @@ from chassis.refusal import CommandRefused
 from chassis.service import Service
 from chassis.settings import ServiceSettings
 from chassis.telemetry import traceparent
+from chassis.text import cut
 from chassis.transaction import Transaction
 from chassis.workflows import Calls, Workflow, Workflows
 
@@ -28,6 +29,7 @@ __all__ = [
     "Unavailable",
     "Workflow",
     "Workflows",
+    "cut",
     "derived_id",
     "envelope",
     "read",

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel)
 
-#: Between two attempts: twice as long each time.
+#: Between two attempts: twice as long each time. A history grows with each attempt.
 FIRST_WAIT = timedelta(milliseconds=500)
-LONGEST_WAIT = timedelta(seconds=10)
+LONGEST_WAIT = timedelta(hours=1)
 #: An attempt that has said nothing by then counts as failed. Longer than any handler may run.
 SILENCE = timedelta(minutes=1)
 
 #: Runs again from its start at each turn: no clock, no random number, no I/O.
 Workflow = Callable[[DaprWorkflowContext, In], Generator[Any, Any, Out]]
-#: Does the I/O. It may run more than once, so what it does must be idempotent.
+#: Does the I/O. It may run more than once, so what it does must be idempotent. If its argument has
+#: a `cause`, a CloudEvent, its log lines have that event's subject and trace.
 Activity = Callable[[In, "Service"], Coroutine[Any, Any, Out]]
 
 
@@ -70,32 +71,40 @@ class Calls:
         self._silence: Any = None
 
     def __call__(
-        self, activity: Activity[In, Out], argument: In, patience: timedelta
+        self, activity: Activity[In, Out], argument: In, patience: timedelta | None = None
     ) -> Generator[Any, Any, Out]:
-        """The activity's result, typed on both sides; what fails is tried again until then.
+        """The activity's result; what fails is tried again until the patience is used up.
 
-        Raises `Rejected` when the activity did, and `Unavailable` once the patience is used up.
+        Without one, for ever. Raises `Rejected` when the activity did, `Unavailable` at the end.
         """
-        model: type[Out] = output_of(activity)
-        deadline = self._ctx.current_utc_datetime + patience
-        wait = FIRST_WAIT
+        began, wait = self._ctx.current_utc_datetime, FIRST_WAIT
         while True:
-            attempt: Any = self._ctx.call_activity(
-                name_of(activity), input=argument.model_dump(mode="json")
-            )
-            yield when_any([attempt, self._no_answer()])
-            if attempt.is_complete and not attempt.is_failed:
-                return model.model_validate(attempt.get_result())
-            reason = f"no answer in {patience}"
-            if attempt.is_complete:
-                details = attempt.get_exception().details
-                if details.error_type == Rejected.__name__:
-                    raise Rejected(details.message)
-                reason = details.message
-            if self._ctx.current_utc_datetime + wait > deadline:
-                raise Unavailable(reason)
+            try:
+                return (yield from self.once(activity, argument))
+            except Unavailable:
+                waited = self._ctx.current_utc_datetime - began
+                if patience is not None and waited + wait > patience:
+                    raise
             yield self._ctx.create_timer(wait)
             wait = min(2 * wait, LONGEST_WAIT)
+
+    def once(self, activity: Activity[In, Out], argument: In) -> Generator[Any, Any, Out]:
+        """The activity's result, typed on both sides.
+
+        Raises `Rejected` when the activity did, and `Unavailable` for any other failure.
+        """
+        model: type[Out] = output_of(activity)
+        attempt: Any = self._ctx.call_activity(
+            name_of(activity), input=argument.model_dump(mode="json")
+        )
+        yield when_any([attempt, self._no_answer()])
+        if not attempt.is_complete:
+            raise Unavailable(f"{name_of(activity)} has not ended in time")
+        if attempt.is_failed:
+            details = attempt.get_exception().details
+            failed = Rejected if details.error_type == Rejected.__name__ else Unavailable
+            raise failed(details.message)
+        return model.model_validate(attempt.get_result())
 
     def _no_answer(self) -> Any:
         if self._silence is None or self._silence.is_complete:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from chassis import Calls, Rejected, Service, Unavailable, Workflows
 from chassis.testing import activity_failed, play
-from chassis.workflows import SILENCE
+from chassis.workflows import LONGEST_WAIT, SILENCE
 
 PATIENCE = timedelta(minutes=2)
 
@@ -25,6 +25,19 @@ class Trip(BaseModel):
 @workflows.activity
 async def book(trip: Trip, service: Service) -> Trip:
     raise NotImplementedError("a test answers instead")
+
+
+@workflows.workflow
+def pilgrimage(ctx: DaprWorkflowContext, trip: Trip) -> Generator[Any, Any, Trip]:
+    began = ctx.current_utc_datetime
+    booked = yield from Calls(ctx)(book, trip)
+    seconds = (ctx.current_utc_datetime - began).total_seconds()
+    return booked.model_copy(update={"seconds": seconds})
+
+
+@workflows.workflow
+def hitchhike(ctx: DaprWorkflowContext, trip: Trip) -> Generator[Any, Any, Trip]:
+    return (yield from Calls(ctx).once(book, trip))
 
 
 @workflows.workflow
@@ -79,5 +92,20 @@ def test_patience_ends_with_the_last_reason() -> None:
 
 
 def test_patience_ends_with_silence_too() -> None:
-    with pytest.raises(Unavailable, match="no answer in 0:02:00"):
+    with pytest.raises(Unavailable, match="book has not ended in time"):
         play(travel, Trip(to="Ghent"), Answers(TimeoutError()))
+
+
+def test_without_patience_it_is_tried_for_ever_and_ever_less_often() -> None:
+    away = activity_failed("the broker is away")
+    played = play(pilgrimage, Trip(to="Ghent"), Answers(*[away] * 100, "Ghent"))
+    assert len(played.calls("book")) == 101
+    assert played.result.seconds > 80 * LONGEST_WAIT.total_seconds()
+
+
+@pytest.mark.parametrize("silence", [TimeoutError(), activity_failed("the broker is away")])
+def test_one_attempt_is_one_attempt(silence: Exception) -> None:
+    answers = Answers(silence, "Ghent")
+    with pytest.raises(Unavailable):
+        play(hitchhike, Trip(to="Ghent"), answers)
+    assert play(hitchhike, Trip(to="Ghent"), answers).result == Trip(to="Ghent")

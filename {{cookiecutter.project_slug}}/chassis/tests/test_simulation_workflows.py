@@ -74,7 +74,7 @@ def test_retries_wait_longer_each_time_on_the_virtual_clock() -> None:
 def test_patience_ends() -> None:
     play = Playing(parcels.deliver, Parcel(id="1", failures=99))
     run = play.replay()
-    assert parcels.attempts == {"1": 22}
+    assert parcels.attempts == {"1": 9}
     assert play.end.status == "FAILED"
     assert run.violations
 

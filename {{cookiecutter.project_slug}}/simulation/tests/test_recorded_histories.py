@@ -5,6 +5,8 @@ import pytest
 from chassis.simulation import Recording
 from chassis.simulation.compare import compare_under
 from chassis.simulation.histories import steps
+from contracts import Event
+from orders.domain import STEPS
 from simulation.fulfilment import SERVICES
 from simulation.record import kept, misfits
 
@@ -15,6 +17,14 @@ KEPT = kept()
 def test_the_code_still_takes_each_turn_as_it_was_recorded(name: str) -> None:
     wrong = misfits({name: KEPT[name]})
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("event", STEPS)
+def test_a_new_version_of_a_reply_changes_nothing_that_rests_on_the_old_one(
+    monkeypatch: pytest.MonkeyPatch, event: type[Event]
+) -> None:
+    monkeypatch.setattr(event, "version", event.version + 1)
+    assert not misfits(KEPT)
 
 
 def test_both_workflows_were_recorded_and_do_not_depend_on_the_hash_seed() -> None:

@@ -1,7 +1,7 @@
 """Orders over HTTP: place one, and see how far it is."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import ClassVar, Self
 from uuid import UUID
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from chassis import IdempotencyKey, Running, Service, Transaction, derived_id, step
 from contracts import OrderDetails, OrderId, OrderPlaced
 from orders import choreography, process
-from orders.domain import Order, Recorded, State, Style
+from orders.domain import Order, Recorded, Retry, State, Style
 from orders.hybrid import fulfil_order_hybrid
 from orders.orchestration import fulfil_order
 from orders.settings import settings
@@ -78,6 +78,28 @@ class Failure(BaseModel):
         return cls(step=order.failed_step, reason=order.reason or "")
 
 
+class RetryView(BaseModel):
+    """A step that a participant has not carried out yet, and is asked for again."""
+
+    step: str
+    participant: str
+    attempts: int
+    since: datetime
+    cause: str
+    needs_human: bool
+
+    @classmethod
+    def of(cls, retry: Retry, now: datetime) -> Self:
+        return cls(
+            step=retry.step,
+            participant=retry.participant,
+            attempts=retry.attempts,
+            since=retry.since,
+            cause=retry.cause,
+            needs_human=retry.needs_human(now),
+        )
+
+
 class OrderView(BaseModel):
     """An order as far as it is: what happened when, what failed and why, what was undone."""
 
@@ -89,6 +111,7 @@ class OrderView(BaseModel):
     total_cents: int
     details: OrderDetails
     steps: tuple[Recorded, ...]
+    retrying: tuple[RetryView, ...]
     failure: Failure | None
     undone: tuple[str, ...]
 
@@ -131,6 +154,7 @@ async def get_order(order_id: OrderId, service: Running) -> OrderView:
         total_cents=order.details.total_cents,
         details=order.details,
         steps=order.steps,
+        retrying=tuple(RetryView.of(retry, datetime.now(UTC)) for retry in order.retrying),
         failure=Failure.of(order),
         undone=order.undone,
     )

@@ -3,12 +3,15 @@
 Events of one order arrive in any order, even before the order itself: recording them commutes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeGuard
 
 from contracts import (
+    CapturePayment,
+    Command,
+    DispatchShipment,
     Event,
     OrderCancelled,
     OrderConfirmed,
@@ -17,6 +20,9 @@ from contracts import (
     PaymentCaptured,
     PaymentDeclined,
     PaymentRefunded,
+    RefundPayment,
+    ReleaseStock,
+    ReserveStock,
     ShipmentDispatched,
     ShipmentFailed,
     StockRejected,
@@ -45,6 +51,18 @@ UNDOING: dict[type[Event], tuple[type[Event], ...]] = {
     ShipmentFailed: (PaymentRefunded, StockReleased),
 }
 
+#: A command, and the events that answer it. The last one is the failure, where it may fail.
+ANSWERS: dict[type[Command], tuple[type[Event], ...]] = {
+    ReserveStock: (StockReserved, StockRejected),
+    ReleaseStock: (StockReleased,),
+    CapturePayment: (PaymentCaptured, PaymentDeclined),
+    RefundPayment: (PaymentRefunded,),
+    DispatchShipment: (ShipmentDispatched, ShipmentFailed),
+}
+
+#: What is tried for so long in vain is a case for a human.
+NEEDS_HUMAN_AFTER = timedelta(minutes=15)
+
 
 class Style(StrEnum):
     """How an order is fulfilled."""
@@ -70,6 +88,22 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """A command that a participant has not carried out yet, as far as anybody knows."""
+
+    step: str
+    participant: str
+    attempts: int
+    since: datetime
+    cause: str
+    #: The participant says that it will not, although it must: it is an undo.
+    refused: bool = False
+
+    def needs_human(self, now: datetime) -> bool:
+        return self.refused or now - self.since >= NEEDS_HUMAN_AFTER
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     order_id: OrderId
     style: Style | None = None
@@ -80,6 +114,7 @@ class Order:
     ended_at: datetime | None = None
     failed_step: str | None = None
     reason: str | None = None
+    retrying: tuple[Retry, ...] = ()
 
     def place(self, style: Style, details: OrderDetails, at: datetime) -> "Order":
         if self.placed_at is not None:
@@ -92,19 +127,29 @@ class Order:
         first = {new.event: new}
         for step in self.steps:
             first[step.event] = min(step, first.get(step.event, step), key=_in_order)
-        return replace(self, steps=tuple(sorted(first.values(), key=_in_order)))
+        recorded = replace(self, steps=tuple(sorted(first.values(), key=_in_order)))
+        return recorded.retry(self.retrying)
+
+    def retry(self, retrying: Sequence[Retry]) -> "Order":
+        """What is being tried now, less what was answered meanwhile."""
+        known = {step.event for step in self.steps}
+        left = tuple(each for each in retrying if known.isdisjoint(_answers_to(each.step)))
+        if self.ended_at is not None or left == self.retrying:
+            return self
+        return replace(self, retrying=left)
 
     def end(self, end: OrderConfirmed | OrderCancelled, at: datetime) -> "Order":
         if self.ended_at is not None:
             return self
         if isinstance(end, OrderConfirmed):
-            return replace(self, state=State.CONFIRMED, ended_at=at)
+            return replace(self, state=State.CONFIRMED, ended_at=at, retrying=())
         return replace(
             self,
             state=State.CANCELLED,
             ended_at=at,
             failed_step=end.failed_step,
             reason=end.reason,
+            retrying=(),
         )
 
     def ending(self) -> OrderConfirmed | OrderCancelled | None:
@@ -138,6 +183,17 @@ def name_of(event: Event) -> str:
     return type(event).__name__.removesuffix(f"V{event.version}")
 
 
-def is_failure(event: Event) -> TypeGuard[Failure]:
-    """Whether a participant refused its step, in whichever version it says so."""
-    return name_of(event) in {failure.__name__ for failure in UNDOING}
+def failure_of(command: type[Command]) -> str:
+    """How a step is named that failed, for whatever reason: by the event that says so."""
+    return _name(ANSWERS[command][-1])
+
+
+def _answers_to(step: str) -> Sequence[str]:
+    return _ANSWERS.get(step, ())
+
+
+def _name(message: type[Event] | type[Command]) -> str:
+    return message.__name__
+
+
+_ANSWERS = {_name(command): [_name(each) for each in events] for command, events in ANSWERS.items()}

@@ -1,23 +1,37 @@
 """Hybrid: the workflow publishes commands and waits for reply events; steps stay asynchronous."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
+from pydantic import ValidationError
 
-from chassis import Calls, CloudEvent, Handlers, Rejected, Service, Unavailable, Workflows
+from chassis import (
+    Calls,
+    CloudEvent,
+    CommandRefused,
+    Handlers,
+    Rejected,
+    Service,
+    Unavailable,
+    Workflows,
+)
 from contracts import OrderCancelled, OrderConfirmed
+from orders.asking import Fulfilment, NoAnswer, Question
 from orders.domain import STEPS
-from orders.process import Fulfilment, NoAnswer, Question, fulfil, record_reply
+from orders.process import fulfil, record_reply, record_retries
 from orders.settings import settings
 
 workflows = Workflows()
 
+#: A message that is lost is asked for again so soon.
+FIRST_WAIT = timedelta(seconds=15)
+
 # After the reply is recorded, the chassis hands it to the workflow that waits for it.
 replies = Handlers()
-replies.on(*STEPS, topic=settings.replies_topic)(record_reply)
+replies.on(*STEPS, CommandRefused, topic=settings.replies_topic)(record_reply)
 
 
 @workflows.workflow
@@ -25,42 +39,33 @@ def fulfil_order_hybrid(
     ctx: DaprWorkflowContext, start: Fulfilment
 ) -> Generator[Any, Any, OrderConfirmed | OrderCancelled]:
     calls = Calls(ctx)
-    return (yield from fulfil(ctx, start, calls, partial(ask, ctx, calls)))
+    return (yield from fulfil(ctx, start, calls, partial(ask, ctx, calls), FIRST_WAIT))
 
 
 def ask(
-    ctx: DaprWorkflowContext, calls: Calls, question: Question
+    ctx: DaprWorkflowContext, calls: Calls, question: Question, wait: timedelta
 ) -> Generator[Any, Any, CloudEvent]:
-    for wait in waits(question.patience):
-        # Idempotency: it is the same command each time, so a participant that has done it already
-        # finds it in its inbox and sends the recorded reply again.
-        try:
-            yield from calls(send_command, question, question.patience)
-        except (Rejected, Unavailable) as error:
-            # The broker may have the command all the same, so the step is undone.
-            raise NoAnswer(question.topic, str(error)) from error
-        try:
-            reply = yield ctx.wait_for_external_event(question.command.id, timeout=wait)
-        except TimeoutError:
-            continue
+    # Idempotency: it is the same command each time, so a participant that has done it already
+    # finds it in its inbox and sends the recorded reply again.
+    cause = f"{question.participant} did not reply in {wait}"
+    try:
+        yield from calls(send_command, question, min(wait, FIRST_WAIT))
+    except (Rejected, Unavailable) as error:
+        # The broker may have the command all the same, and the reply to an earlier one may come.
+        cause = str(error)
+    try:
+        reply = yield ctx.wait_for_external_event(question.command.id, timeout=wait)
         return CloudEvent.model_validate(reply)
-    raise NoAnswer(question.topic, f"{question.participant} did not reply in {question.patience}")
-
-
-def waits(patience: timedelta) -> Iterator[timedelta]:
-    """How long to wait for each reply before asking again: twice as long each time.
-
-    A lost message is asked for again within 15 s; a participant that is down for hours is asked
-    every ten minutes, for each turn makes the workflow's history longer.
-    """
-    wait = min(patience / 4, timedelta(seconds=15))
-    while patience > timedelta():
-        yield min(wait, patience)
-        patience -= wait
-        wait = min(2 * wait, timedelta(minutes=10))
+    except TimeoutError as error:
+        raise NoAnswer(cause) from error
+    except ValidationError as error:
+        # Whoever raised it is no participant: their replies are read before they come here.
+        yield ctx.create_timer(wait)
+        raise NoAnswer(f"the reply to {question.topic} is no CloudEvent") from error
 
 
 @workflows.activity
 async def send_command(question: Question, service: Service) -> Question:
+    await record_retries(question, service)
     await service.broker.publish(question.topic, [question.command])
     return question

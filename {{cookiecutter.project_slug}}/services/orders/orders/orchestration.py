@@ -1,6 +1,7 @@
 """Orchestration: the workflow calls each participant by service invocation, and waits."""
 
 from collections.abc import Generator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -8,9 +9,12 @@ from dapr.ext.workflow import DaprWorkflowContext
 
 from chassis import Calls, CloudEvent, Rejected, Service, Step, Unavailable, Workflows
 from contracts import OrderCancelled, OrderConfirmed
-from orders.process import REPLIES, Fulfilment, NoAnswer, Question, StepFailed, fulfil, record_reply
+from orders.asking import Fulfilment, NoAnswer, Question
+from orders.process import REPLIES, fulfil, record_reply, record_retries
 
 workflows = Workflows()
+
+FIRST_WAIT = timedelta(milliseconds=500)
 
 
 @workflows.workflow
@@ -18,22 +22,23 @@ def fulfil_order(
     ctx: DaprWorkflowContext, start: Fulfilment
 ) -> Generator[Any, Any, OrderConfirmed | OrderCancelled]:
     calls = Calls(ctx)
-    return (yield from fulfil(ctx, start, calls, partial(ask, calls)))
+    return (yield from fulfil(ctx, start, calls, partial(ask, ctx, calls), FIRST_WAIT))
 
 
-def ask(calls: Calls, question: Question) -> Generator[Any, Any, CloudEvent]:
+def ask(
+    ctx: DaprWorkflowContext, calls: Calls, question: Question, wait: timedelta
+) -> Generator[Any, Any, CloudEvent]:
     try:
-        return (yield from calls(ask_participant, question, question.patience))
-    except Rejected as refusal:
-        # A participant that refuses the request itself has done nothing that could be undone.
-        raise StepFailed(question.topic, str(refusal)) from refusal
-    except Unavailable as silence:
-        raise NoAnswer(question.topic, str(silence)) from silence
+        return (yield from calls.once(ask_participant, question))
+    except (Rejected, Unavailable) as error:
+        yield ctx.create_timer(wait)
+        raise NoAnswer(str(error)) from error
 
 
 @workflows.activity
 async def ask_participant(question: Question, service: Service) -> CloudEvent:
     """The participant's reply, recorded as a step of the order."""
+    await record_retries(question, service)
     reply = await service.participants.ask(question.participant, question.command, question.topic)
     try:
         await service.processor.process(reply, Step(question.topic, REPLIES, record_reply))

@@ -3,9 +3,11 @@
 How it asks is the style: see `orchestration.py` and `hybrid.py`.
 """
 
-from collections.abc import Callable, Generator
-from datetime import UTC, timedelta
-from typing import Any
+import logging
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any, ClassVar
+from uuid import UUID
 
 from dapr.ext.workflow import DaprWorkflowContext
 from pydantic import BaseModel
@@ -13,69 +15,44 @@ from pydantic import BaseModel
 from chassis import (
     Calls,
     CloudEvent,
+    CommandRefused,
+    Rejected,
     Service,
     Step,
     Transaction,
+    Unavailable,
     Workflow,
     Workflows,
     derived_id,
     envelope,
-    read,
     step,
     to_the_caller,
-    topic_of,
     traceparent,
 )
 from contracts import (
     CapturePayment,
-    Command,
     DispatchShipment,
     Event,
     OrderCancelled,
     OrderConfirmed,
+    OrderId,
     OrderPlaced,
     RefundPayment,
     ReleaseStock,
     ReserveStock,
 )
 from orders import steps
-from orders.domain import STEPS, Order, Style, is_failure, name_of
+from orders.asking import Ask, Fulfilment, Question, StepFailed, Steps, message, now
+from orders.domain import STEPS, Order, Retry, Style
 from orders.settings import settings
 from orders.steps import End
 
+log = logging.getLogger(__name__)
+
 workflows = Workflows()
 
-PARTICIPANTS: dict[type[Command], str] = {
-    ReserveStock: "inventory",
-    ReleaseStock: "inventory",
-    CapturePayment: "payments",
-    RefundPayment: "payments",
-    DispatchShipment: "shipping",
-}
-
-REPLIES = workflows.reads(*STEPS)
+REPLIES = workflows.reads(*STEPS, CommandRefused)
 ENDS = workflows.reads(OrderConfirmed, OrderCancelled)
-
-#: A day: what must be answered is asked for this long before a human has to look.
-UNTIL_ANSWERED = timedelta(days=1)
-
-
-class Fulfilment(BaseModel):
-    """What the workflow starts from. All that it depends on is here: a replay sees the same."""
-
-    style: Style
-    placed: OrderPlaced
-    traceparent: str | None
-    patience: timedelta
-
-
-class Question(BaseModel):
-    """A command on its way to a participant."""
-
-    participant: str
-    topic: str
-    command: CloudEvent
-    patience: timedelta
 
 
 class Ending(BaseModel):
@@ -84,68 +61,47 @@ class Ending(BaseModel):
     start: Fulfilment
     event: CloudEvent
 
-
-class StepFailed(Exception):
-    """The process cannot go on, and undoes what was done."""
-
-    def __init__(self, failed_step: str, reason: str) -> None:
-        super().__init__(f"{failed_step}: {reason}")
-        self.failed_step, self.reason = failed_step, reason
+    @property
+    def cause(self) -> CloudEvent:
+        return self.event
 
 
-class NoAnswer(Exception):
-    """A participant said nothing in time, and may have done what it was asked."""
+class RecordRetries(BaseModel):
+    """A workflow's message to its own order: what it tries again, and why."""
 
-    def __init__(self, step: str, reason: str) -> None:
-        super().__init__(f"{step}: {reason}")
-        self.step, self.reason = step, reason
+    version: ClassVar[int] = 1
 
+    order_id: OrderId
+    retrying: tuple[Retry, ...]
 
-Ask = Callable[[Question], Generator[Any, Any, CloudEvent]]
+    @property
+    def subject(self) -> str:
+        return str(self.order_id)
 
 
 def fulfil(
-    ctx: DaprWorkflowContext, start: Fulfilment, calls: Calls, ask: Ask
+    ctx: DaprWorkflowContext, start: Fulfilment, calls: Calls, ask: Ask, first_wait: timedelta
 ) -> Generator[Any, Any, OrderConfirmed | OrderCancelled]:
     order_id, order = start.placed.order_id, start.placed.order
-    undo: list[Command] = []
-
-    def do(command: Command, undone_by: Command | None = None) -> Generator[Any, Any, None]:
-        # What cannot be undone must be answered: only then is it known how the order ends.
-        patience = start.patience if undone_by else UNTIL_ANSWERED
-        try:
-            reply = read((yield from ask(question(ctx, start, command, patience))), REPLIES)
-        except NoAnswer as silence:
-            if undone_by is None:
-                # Nobody knows whether it was done: the workflow fails, for a human to look.
-                raise
-            undo.append(undone_by)
-            raise StepFailed(silence.step, silence.reason) from silence
-        if is_failure(reply):
-            raise StepFailed(name_of(reply), reply.reason)
-        if undone_by:
-            undo.append(undone_by)
-
+    steps = Steps(ctx, start, ask, first_wait)
     end: End = OrderConfirmed(order_id=order_id)
     try:
-        yield from do(
+        yield from steps.do(
             ReserveStock(order_id=order_id, order=order),
             undone_by=ReleaseStock(order_id=order_id),
         )
-        yield from do(
+        yield from steps.do(
             CapturePayment(order_id=order_id, order=order),
             undone_by=RefundPayment(order_id=order_id),
         )
-        yield from do(DispatchShipment(order_id=order_id, order=order))
+        yield from steps.do(DispatchShipment(order_id=order_id, order=order))
     except StepFailed as failure:
-        # Order matters: what was done last is undone first.
-        for compensation in reversed(undo):
-            yield from do(compensation)
+        yield from steps.undo()
         end = OrderCancelled(
             order_id=order_id, failed_step=failure.failed_step, reason=failure.reason
         )
-    event = message(ctx, start, end, derived_id(ctx.instance_id, "end"))
-    yield from calls(end_order, Ending(start=start, event=event), UNTIL_ANSWERED)
+    event = message(start, end, id=derived_id(ctx.instance_id, "end"), time=now(ctx))
+    yield from calls(end_order, Ending(start=start, event=event))
     return end
 
 
@@ -158,39 +114,50 @@ async def end_order(ending: Ending, service: Service) -> Ending:
         await steps.end(event, tx)
         return event
 
-    await service.processor.process(ending.event, Step("end", ENDS, end))
+    try:
+        await service.processor.process(ending.event, Step("end", ENDS, end))
+    except Rejected as error:
+        # Its participants have acted: whatever stands in the way, the order has yet to end.
+        raise Unavailable(f"the end is not recorded: {error}") from error
     return ending
 
 
-async def record_reply(event: Event, tx: Transaction) -> None:
-    """What a participant answered becomes a step of the order."""
-    await steps.record(event, tx)
+async def record_reply(reply: Event | CommandRefused, tx: Transaction) -> None:
+    """What a participant answered becomes a step of the order; a refusal is none."""
+    if not isinstance(reply, CommandRefused):
+        await steps.record(reply, tx)
 
 
-def question(
-    ctx: DaprWorkflowContext, start: Fulfilment, command: Command, patience: timedelta
-) -> Question:
-    topic = topic_of(type(command))
-    return Question(
-        participant=PARTICIPANTS[type(command)],
-        topic=topic,
-        # Idempotency: the same step of the same workflow has the same id, however often asked.
-        command=message(ctx, start, command, derived_id(ctx.instance_id, topic)),
-        patience=patience,
-    )
-
-
-def message(
-    ctx: DaprWorkflowContext, start: Fulfilment, content: Command | End, id: str
-) -> CloudEvent:
-    return envelope(
-        content,
-        id=id,
+async def record_retries(question: Question, service: Service) -> None:
+    """Before an attempt: show why there is another one. An order that needs none is not written."""
+    if question.retrying is None:
+        return
+    for retry in question.retrying:
+        if retry.step == question.step:
+            log.warning(
+                "%s is asked again for %s: attempt %d, since %s: %s",
+                retry.participant,
+                retry.step,
+                question.attempt,
+                retry.since.isoformat(),
+                retry.cause,
+            )
+    recorded = RecordRetries(order_id=UUID(question.command.subject), retrying=question.retrying)
+    event = envelope(
+        recorded,
+        id=derived_id(question.command.id, "retries", str(question.attempt)),
         source=settings.app_id,
-        traceparent=start.traceparent,
-        replyto=settings.replies_topic,
-        time=ctx.current_utc_datetime.replace(tzinfo=UTC),
+        traceparent=question.command.traceparent,
     )
+
+    async def record(retries: RecordRetries, tx: Transaction) -> None:
+        await steps.retry(retries.order_id, retries.retrying, tx)
+
+    try:
+        await service.processor.process(event, step(record, RecordRetries), to_the_caller)
+    except (Rejected, Unavailable, TimeoutError) as error:
+        # It is only shown: the attempt itself matters more.
+        log.warning("what is tried again is not shown: %s", error)
 
 
 async def begin(

@@ -1,8 +1,10 @@
 """What orders does when it hears of an order, whatever the style: load, record, put."""
 
+from collections.abc import Sequence
+
 from chassis import Transaction
 from contracts import Event, OrderCancelled, OrderConfirmed, OrderId, OrderPlaced
-from orders.domain import Order, Style
+from orders.domain import Order, Retry, Style
 
 End = OrderConfirmed | OrderCancelled
 
@@ -21,6 +23,12 @@ async def record(event: Event, tx: Transaction) -> Order:
     """Record what a participant said; it may come before the order itself is known."""
     order = await _load(event.order_id, tx)
     return _put(order.record(event, tx.cause.time), tx)
+
+
+async def retry(order_id: OrderId, retrying: Sequence[Retry], tx: Transaction) -> Order:
+    """Record what is being tried again, and why."""
+    order = await _load(order_id, tx)
+    return _put(order.retry(retrying), tx)
 
 
 async def end(ending: End, tx: Transaction) -> Order:

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,9 @@ from chassis.workflow_host import WorkflowHost
 from contracts import Event, PaymentDeclined, StockReleased, StockReserved
 from contracts.testing import ORDER_ID, order_of
 from orders import api, choreography
-from orders.domain import Style
+from orders.domain import Order, Retry, Style
 from orders.settings import settings
+from orders.steps import order_key
 
 ORDER: dict[str, Any] = order_of({"TEA": 2}, unit_price_cents=150).model_dump(mode="json")
 WORKFLOWS = [Style.ORCHESTRATION, Style.HYBRID]
@@ -195,6 +197,29 @@ async def test_an_order_shows_its_steps_its_failure_and_what_was_undone(
     assert order["failure"] == {"step": "PaymentDeclined", "reason": "no credit"}
     assert order["undone"] == ["StockReleased"]
     assert order["ended_at"] is not None
+
+
+async def test_an_order_shows_what_is_tried_again_and_whether_that_needs_a_human(
+    client: httpx.AsyncClient, store: MemoryStore
+) -> None:
+    order_id = UUID((await place(client)).json()["order_id"])
+    assert (await client.get(f"/orders/{order_id}")).json()["retrying"] == []
+
+    since = datetime(2020, 1, 1, tzinfo=UTC)
+    order = store.get(order_key(order_id), Order)
+    assert order is not None
+    retry = Retry("CapturePayment", "payments", 7, since, "HTTP 503")
+    store.put(order_key(order_id), order.retry([retry]))
+    assert (await client.get(f"/orders/{order_id}")).json()["retrying"] == [
+        {
+            "step": "CapturePayment",
+            "participant": "payments",
+            "attempts": 7,
+            "since": "2020-01-01T00:00:00Z",
+            "cause": "HTTP 503",
+            "needs_human": True,
+        }
+    ]
 
 
 async def test_a_broker_that_is_away_gets_503_and_the_same_request_goes_on_later(

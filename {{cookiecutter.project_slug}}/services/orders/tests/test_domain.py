@@ -21,7 +21,7 @@ from contracts import (
     StockReserved,
 )
 from contracts.testing import ORDER_ID, order_of
-from orders.domain import Order, State, Style, is_failure
+from orders.domain import NEEDS_HUMAN_AFTER, Order, Retry, State, Style
 
 DETAILS = order_of()
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -35,6 +35,9 @@ DECLINED = PaymentDeclined(order_id=ORDER_ID, reason="no credit")
 REFUNDED = PaymentRefunded(order_id=ORDER_ID, amount_cents=100)
 DISPATCHED = ShipmentDispatched(order_id=ORDER_ID, country="NL", tracking="NL-1")
 FAILED = ShipmentFailed(order_id=ORDER_ID, reason="no carrier")
+
+CAPTURING = Retry("CapturePayment", "payments", 1, NOW, "HTTP 503")
+RELEASING = Retry("ReleaseStock", "inventory", 3, NOW, "HTTP 503")
 
 #: All that an order can go through, and how it ends.
 COURSES: list[tuple[list[Event], OrderConfirmed | OrderCancelled]] = [
@@ -132,22 +135,10 @@ class ShipmentDispatchedV1(Event):
     version = 1
 
 
-class StockRejectedV1(Event):
-    topic = "stock-rejected"
-    version = 1
-
-    reason: str
-
-
 def test_each_version_of_an_event_is_the_same_step() -> None:
     order = heard([(ShipmentDispatchedV1(order_id=ORDER_ID), NOW)])
     assert order.state is State.CONFIRMED
     assert [step.event for step in order.steps] == ["ShipmentDispatched"]
-
-
-def test_each_version_of_a_failure_is_one() -> None:
-    assert is_failure(StockRejectedV1(order_id=ORDER_ID, reason="no tea"))
-    assert not is_failure(RELEASED)
 
 
 def test_an_event_that_comes_again_and_again_is_one_step_the_earliest() -> None:
@@ -155,3 +146,27 @@ def test_an_event_that_comes_again_and_again_is_one_step_the_earliest() -> None:
     for seconds in random.sample(range(1_000), 1_000):
         order = order.record(RESERVED, NOW + timedelta(seconds=seconds))
     assert [(step.event, step.at) for step in order.steps] == [("StockReserved", NOW)]
+
+
+def test_a_step_that_is_answered_is_not_tried_again() -> None:
+    order = Order(ORDER_ID).retry([CAPTURING, RELEASING])
+    assert order.record(DECLINED, NOW).retrying == (RELEASING,)
+
+
+def test_a_retry_that_is_recorded_after_its_answer_is_left_out() -> None:
+    assert Order(ORDER_ID).record(CAPTURED, NOW).retry([CAPTURING]).retrying == ()
+
+
+def test_nothing_of_an_order_that_has_ended_is_tried_again() -> None:
+    ended = Order(ORDER_ID).retry([CAPTURING]).end(OrderConfirmed(order_id=ORDER_ID), NOW)
+    assert ended.retrying == ()
+    assert ended.retry([CAPTURING]) == ended
+
+
+def test_a_human_is_needed_after_a_while() -> None:
+    assert not CAPTURING.needs_human(NOW + NEEDS_HUMAN_AFTER - timedelta(seconds=1))
+    assert CAPTURING.needs_human(NOW + NEEDS_HUMAN_AFTER)
+
+
+def test_a_human_is_needed_at_once_for_an_undo_that_is_refused() -> None:
+    assert replace(RELEASING, refused=True).needs_human(NOW)

@@ -1,7 +1,4 @@
-from datetime import timedelta
-
-import pytest
-
+from chassis import CommandRefused
 from chassis.testing import Harness
 from contracts import StockReserved
 from contracts.testing import ORDER_ID, order_of
@@ -19,14 +16,7 @@ async def test_a_reply_is_a_step_of_its_order_however_often_it_comes() -> None:
     assert [step.event for step in order.steps] == ["StockReserved"]
 
 
-@pytest.mark.parametrize(
-    "patience", [timedelta(seconds=1), timedelta(minutes=2), timedelta(days=1)]
-)
-def test_the_waits_add_up_to_the_patience(patience: timedelta) -> None:
-    assert sum(hybrid.waits(patience), timedelta()) == patience
-
-
-def test_each_wait_is_twice_as_long_as_the_one_before_up_to_ten_minutes() -> None:
-    waits = list(hybrid.waits(timedelta(days=1)))
-    assert waits[:3] == [timedelta(seconds=15), timedelta(seconds=30), timedelta(seconds=60)]
-    assert max(waits) == timedelta(minutes=10)
+async def test_a_refusal_is_no_step_of_its_order() -> None:
+    orders = Harness(hybrid.replies, source="orders")
+    assert await orders.handle(CommandRefused(subject=str(ORDER_ID), reason="unreadable")) == []
+    assert orders.store.get(order_key(ORDER_ID), Order) is None
