@@ -88,6 +88,20 @@ def test_replies_and_envelopes_in_a_history_are_read_in_each_version() -> None:
     ]
 
 
+def test_who_asks_reads_every_reply() -> None:
+    replies = Handlers()
+    replies.on(Deposited, topic="shop-replies")(either_reply)
+    shop = Service(ServiceSettings(app_id="shop"), title="Shop")
+    shop.host(Workflows(), replies=replies)
+    service = bank()
+    service.obey(commands(either, Deposit, DepositV2))
+    listed = BOTH | {"command-refused": frozenset({1})}
+    assert problems(listed, [shop, service], []) == []
+    shop.publishes(Deposit)
+    (line,) = problems(listed, [shop, service], [])
+    assert line.startswith("shop cannot read command-refused.v1")
+
+
 def test_so_is_every_field_of_a_history_that_holds_a_message() -> None:
     workflows = Workflows()
     workflows.workflow(open_account)

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
 
-from chassis.handlers import by_type, messages_in
+from chassis.handlers import Step, by_type, messages_in
 from chassis.messages import Message, topic_of
 from chassis.refusal import CommandRefused
 from chassis.service import Service
@@ -53,7 +53,12 @@ def problems(
     lines = chain(
         _unlisted(known, versions),
         _without_a_class(known, versions),
-        chain.from_iterable(_unread(reader, versions) for reader in reading),
+        chain.from_iterable(_unread(reader, _topics(reader), versions) for reader in reading),
+        chain.from_iterable(
+            _unread(reader, _replied(service, services), versions)
+            for service in services
+            for reader in _reply_readers(service)
+        ),
     )
     # A handler that takes a command in two ways is one place.
     return list(dict.fromkeys(lines))
@@ -79,9 +84,7 @@ def readers(service: Service) -> Iterator[Reader]:
     """Everywhere that the service reads a message which somebody else, or an older self, made."""
     app_id = service.settings.app_id
     for step in service.steps:
-        handler = step.handler
-        place = f"{handler.__module__}.{handler.__qualname__}"
-        yield Reader(app_id, place, step.messages)
+        yield _reader(service, step)
     for workflows in service.workflow_sets:
         functions = [*workflows.workflows, *workflows.activities]
         for messages in workflows.histories:
@@ -93,6 +96,34 @@ def readers(service: Service) -> Iterator[Reader]:
         for model in models:
             for field, messages in _fields(model, set()):
                 yield Reader(app_id, field, messages)
+
+
+def _reader(service: Service, step: Step) -> Reader:
+    place = f"{step.handler.__module__}.{step.handler.__qualname__}"
+    return Reader(service.settings.app_id, place, step.messages)
+
+
+def _reply_readers(service: Service) -> Iterator[Reader]:
+    topics = service.subscriptions.replies
+    return (_reader(service, step) for step in service.steps if step.topic in topics)
+
+
+def _replied(asking: Service, services: Iterable[Service]) -> set[str]:
+    """The topics of all that may be the reply to a command of this service."""
+    asked = set(map(topic_of, asking.published))
+    answering = [
+        step
+        for service in services
+        for commands in service.commands
+        for step in commands
+        if step.topic in asked
+    ]
+    replies = {topic_of(outcome) for step in answering for outcome in step.outcomes}
+    return replies | {topic_of(CommandRefused)} if answering else replies
+
+
+def _topics(reader: Reader) -> set[str]:
+    return set(map(topic_of, reader.messages.values()))
 
 
 def _fields(model: Any, seen: set[Any]) -> Iterator[tuple[str, dict[str, type[Message]]]]:
@@ -136,9 +167,8 @@ def _without_a_class(known: Mapping[str, type[Message]], listed: Listed) -> Iter
             )
 
 
-def _unread(reader: Reader, listed: Listed) -> Iterator[str]:
-    topics = {topic_of(message) for message in reader.messages.values()}
-    for name in _types(topics, listed):
+def _unread(reader: Reader, topics: Iterable[str], listed: Listed) -> Iterator[str]:
+    for name in _types(sorted(topics), listed):
         if name not in reader.messages:
             yield (
                 f"{reader.service} cannot read {name}, which may be in flight: let {reader.place} "
