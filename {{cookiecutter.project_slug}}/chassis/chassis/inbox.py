@@ -1,6 +1,6 @@
 """The inbox of a service: what one message led to, stored with what it did."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
@@ -71,6 +71,8 @@ class Inbox:
     ttl_seconds: int
     #: Whose barriers are read together with the record: one call of the store less.
     commands: list[Handlers] = field(default_factory=list)
+    #: Of an outcome. What a broker does not carry is refused before anything is stored.
+    max_event_bytes: int = 256 * 1024
 
     async def run_once(self, delivery: Delivery, tx: Transaction) -> tuple[Outgoing, ...]:
         event = delivery.event
@@ -85,31 +87,49 @@ class Inbox:
             return recorded.outcomes
 
         with consuming(event, delivery.step.topic) as traceparent:
-            outgoing = tuple(
-                Outgoing(
-                    topic=delivery.destination(type(outcome)),
-                    event=envelope(
-                        outcome,
-                        # Derived, so that a consumer knows an outcome that is sent again.
-                        id=derived_id(event.source, event.id, self.source, str(position)),
-                        source=self.source,
-                        traceparent=traceparent,
-                        causationid=event.id,
-                    ),
-                )
-                for position, outcome in enumerate(await _outcomes(delivery, tx))
-            )
+            outgoing = await self._run(delivery, tx, traceparent)
         record = InboxRecord(content=content_of(event.type, event.data), outcomes=outgoing)
         tx.put(key, record, ttl_seconds=None if delivery.lasts else self.ttl_seconds)
         return outgoing
 
+    async def _run(
+        self, delivery: Delivery, tx: Transaction, traceparent: str | None
+    ) -> tuple[Outgoing, ...]:
+        try:
+            outcomes = await delivery.step.run(delivery.event, tx)
+            return self._sent(delivery, outcomes, traceparent)
+        except Rejected as error:
+            if not delivery.is_command:
+                raise
+            # Order matters: nothing is left of the step when the refusal is recorded.
+            tx.discard()
+            refused = CommandRefused.of(delivery.event, error)
+            return self._sent(delivery, (refused,), traceparent)
 
-async def _outcomes(delivery: Delivery, tx: Transaction) -> tuple[Message, ...]:
-    try:
-        return await delivery.step.run(delivery.event, tx)
-    except Rejected as error:
-        if not delivery.is_command:
-            raise
-        # Order matters: nothing is left of the step when the refusal is recorded.
-        tx.discard()
-        return (CommandRefused.of(delivery.event, error),)
+    def _sent(
+        self, delivery: Delivery, outcomes: Sequence[Message], traceparent: str | None
+    ) -> tuple[Outgoing, ...]:
+        """Raises `Rejected` for an outcome that could be stored, and never be sent."""
+        event = delivery.event
+        sent = tuple(
+            Outgoing(
+                topic=delivery.destination(type(outcome)),
+                event=envelope(
+                    outcome,
+                    # Derived, so that a consumer knows an outcome that is sent again.
+                    id=derived_id(event.source, event.id, self.source, str(position)),
+                    source=self.source,
+                    traceparent=traceparent,
+                    causationid=event.id,
+                ),
+            )
+            for position, outcome in enumerate(outcomes)
+        )
+        for outgoing in sent:
+            size = len(outgoing.event.on_the_wire())
+            if size > self.max_event_bytes:
+                raise Rejected(
+                    f"the outcome {outgoing.event.type} has {size} bytes, more than the "
+                    f"{self.max_event_bytes} of max_body_bytes"
+                )
+        return sent

@@ -9,11 +9,10 @@ from typing import Protocol
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected
+from chassis.settings import MAX_TTL_SECONDS
 
 #: A PostgreSQL index holds no more than 2,704 bytes of a key, the sidecar's prefix included.
 MAX_KEY_BYTES = 1024
-#: As much as a sidecar reads of a TTL: 68 years.
-MAX_TTL_SECONDS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,6 +271,10 @@ class Processor:
                 *(self._broker.publish(topic, events) for topic, events in by_topic.items())
             )
         except Exception as error:
+            if isinstance(error, Refused) and len(committed) > 1:
+                # One outcome may be what the broker refuses; the others must not wait for it.
+                await asyncio.gather(*(self._send([alone]) for alone in committed))
+                return
             # What is too large to be sent will stay so; all else is sent some time.
             unsent = error if isinstance(error, TooLarge) else Unsent(str(error))
             fail([(delivery, done) for delivery, done, _ in committed], unsent)

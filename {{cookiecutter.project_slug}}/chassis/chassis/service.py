@@ -61,7 +61,11 @@ class Service:
         self.store: Store = store or self._sidecar
         self.broker: Broker = broker or self._sidecar
         self.participants = Participants(settings)
-        self._inbox = Inbox(settings.app_id, settings.inbox_ttl_seconds)
+        self._inbox = Inbox(
+            settings.app_id,
+            settings.inbox_ttl_seconds,
+            max_event_bytes=settings.max_body_bytes,
+        )
         self.processor = Processor(
             self.store, self.broker, self._inbox, handler_timeout=settings.handler_timeout_seconds
         )

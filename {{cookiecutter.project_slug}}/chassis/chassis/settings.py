@@ -6,6 +6,8 @@ from pydantic_settings import BaseSettings
 #: Bytes of the largest message that is kept whole as a dead letter. In base64 it has 3.2 MB, and
 #: fits with its page and its inbox record into one call of a sidecar, which takes 4 MiB.
 MAX_MESSAGE = 2_400_000
+#: As much as a sidecar reads of a TTL: 68 years.
+MAX_TTL_SECONDS = 2**31 - 1
 
 
 class ServiceSettings(BaseSettings):
@@ -33,7 +35,7 @@ class ServiceSettings(BaseSettings):
     unknown_retry_seconds: float = Field(default=30.0, gt=0)
 
     # Longer than the longest redelivery of any broker: a week.
-    inbox_ttl_seconds: int = Field(default=7 * 24 * 3600, ge=60)
+    inbox_ttl_seconds: int = Field(default=7 * 24 * 3600, ge=60, le=MAX_TTL_SECONDS)
     sidecar_timeout_seconds: float = Field(default=5.0, gt=0)
     handler_timeout_seconds: float = Field(default=20.0, gt=0)
     start_timeout_seconds: float = Field(default=60.0, gt=0)

@@ -1,11 +1,12 @@
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent, envelope
-from chassis.errors import Refused, Rejected, StaleWrite, Unavailable
+from chassis.errors import Refused, Rejected, StaleWrite, Unavailable, Unsent
 from chassis.handlers import step
 from chassis.inbox import Inbox
 from chassis.ports import Write
@@ -15,6 +16,16 @@ from chassis.testing.bank import Deposit, Deposited, Refusal, deposit
 from chassis.transaction import Transaction
 
 DEPOSIT = step(deposit, Deposit)
+
+
+class Statement(BaseModel):
+    version: ClassVar[int] = 1
+
+    text: str
+
+    @property
+    def subject(self) -> str:
+        return "statement"
 
 
 def event(id: str = "1", **content: Any) -> CloudEvent:
@@ -162,6 +173,44 @@ async def test_a_message_that_the_store_refuses_does_not_take_its_group_along(
     assert isinstance(refused, Refused)
     assert isinstance(deposited, tuple)
     assert store.get("ada", int) == 5
+
+
+async def test_an_outcome_that_the_broker_refuses_does_not_take_its_group_along(
+    store: MemoryStore,
+) -> None:
+    class Picky(MemoryBroker):
+        async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+            if any(event.subject == "cursed" for event in events):
+                raise Refused("this subject is too much for me")
+            await super().publish(topic, events)
+
+    processor = Processor(store, Picky(), Inbox("bank", ttl_seconds=60))
+    processor.start()
+    unsent, deposited = await asyncio.gather(
+        processor.process(event("1", account="cursed"), DEPOSIT),
+        processor.process(event("2", amount=5), DEPOSIT),
+        return_exceptions=True,
+    )
+    await processor.stop()
+    assert len(store.commits) == 1
+    assert isinstance(unsent, Unsent)
+    assert isinstance(deposited, tuple)
+
+
+async def test_an_outcome_that_no_broker_carries_is_rejected_before_it_is_stored(
+    processor: Processor, store: MemoryStore
+) -> None:
+    async def talkative(asked: Deposit, tx: Transaction) -> Statement:
+        await deposit(asked, tx)
+        return Statement(text="x" * 300_000)
+
+    talk = step(talkative, Deposit)
+    with pytest.raises(Rejected, match=r"outcome statement.v1 has 300\d{3} bytes"):
+        await processor.process(event("1"), talk)
+    assert store.commits == []
+    (refused,) = await processor.process(event("2"), talk, is_command=True)
+    assert refused.type == "command-refused.v1"
+    assert store.get("ada", int) is None
 
 
 async def test_a_store_that_is_away_makes_every_message_of_the_group_come_again(

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from chassis.errors import Rejected, StaleWrite, TooLarge
-from chassis.ports import MAX_KEY_BYTES, MAX_TTL_SECONDS, Store, Stored, Write
+from chassis.ports import MAX_KEY_BYTES, Store, Stored, Write
+from chassis.settings import MAX_TTL_SECONDS
 
 ABSENT = Stored()
 MB = 1_000_000
