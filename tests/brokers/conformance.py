@@ -16,6 +16,7 @@ import pytest
 from tests.brokers.servers.postgresql import PostgreSQL
 from tests.brokers.servers.server import Server
 from tests.brokers.sidecars import Bench, Probe, require_one_clear_line
+from tests.contract.running import run_live
 from tests.waiting import wait_until
 
 DELIVERY_SECONDS = 60
@@ -38,6 +39,8 @@ class BrokerConformance:
     keeps_order_of_a_key = False
     #: How many messages of one publisher may be lost when the broker is killed, though accepted.
     lost_by_a_kill = 0
+    #: Bytes that a sidecar takes and this broker does not; 0 if it takes as much.
+    too_large = 0
     #: Whether a sidecar goes on by itself once its broker is back.
     sidecar_outlives_broker = True
 
@@ -107,6 +110,18 @@ class BrokerConformance:
             )
             assert done.returncode == 0, done.stdout + done.stderr
         assert "add up in every style" in done.stderr
+
+    def test_the_sidecar_keeps_the_contract_that_the_stand_ins_keep(
+        self, installed: Path, server: Server
+    ) -> None:
+        server.make_topics(["note", "contract-dead-letters"])
+        profile = installed / "components" / "pubsub" / self.broker / "pubsub.yaml"
+        environment = {
+            **server.environment,
+            "CONTRACT_COMPONENT": str(profile),
+            "CONTRACT_TOO_LARGE": str(self.too_large),
+        }
+        run_live(installed, "brokers.py", environment)
 
     def test_what_a_killed_consumer_was_doing_is_delivered_again(
         self, probe: Callable[..., Probe], app_id: str

@@ -6,6 +6,7 @@ from tests.brokers.servers.nats import Nats
 
 class TestJetStream(BrokerConformance):
     broker = "jetstream"
+    too_large = 1_200_000
 
     @classmethod
     def make_server(cls, folder: Path, workspace: Path) -> Nats:

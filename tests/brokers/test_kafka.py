@@ -6,6 +6,7 @@ from tests.brokers.servers.kafka import Kafka
 
 class TestKafka(BrokerConformance):
     broker = "kafka"
+    too_large = 1_200_000
     keeps_order_of_a_key = True
 
     @classmethod

@@ -6,6 +6,7 @@ from tests.brokers.servers.moto import Moto
 
 class TestSnsSqs(BrokerConformance):
     broker = "snssqs"
+    too_large = 300_000
 
     @classmethod
     def make_server(cls, folder: Path, workspace: Path) -> Moto:

@@ -1,17 +1,18 @@
 """A stand-in that is altered in one error or one behaviour breaks the contract."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from chassis.cloudevents import CloudEvent
 from chassis.errors import Refused, StaleWrite, TooLarge, Unavailable
 from chassis.ports import Stored, Write
-from chassis.testing.contract import StoreContract, StoreSubject
-from chassis.testing.contract.stand_ins import Clock, memory_store
-from chassis.testing.memory import MemoryStore
-from chassis.testing.table import ABSENT, Table
+from chassis.testing.contract import BrokerContract, StoreContract, StoreSubject
+from chassis.testing.contract.stand_ins import Clock, memory_broker, memory_store
+from chassis.testing.memory import MemoryBroker, MemoryStore
+from chassis.testing.table import ABSENT, Table, require_to_fit
 
 
 async def broken(contract: type, subject: Callable[[], Any]) -> list[str]:
@@ -162,3 +163,80 @@ async def test_a_store_that_does_not_check_breaks_the_contract(
 
 async def test_a_store_that_is_not_altered_breaks_nothing() -> None:
     assert await broken(StoreContract, memory_store) == []
+
+
+class Sends(MemoryBroker):
+    """Something else than it was asked to."""
+
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        await super().publish(topic, list(self.altered(events)))
+
+    def altered(self, events: Sequence[CloudEvent]) -> Iterable[CloudEvent]:
+        return events
+
+
+class LosesTheLast(Sends):
+    def altered(self, events: Sequence[CloudEvent]) -> Iterable[CloudEvent]:
+        return events[:100]
+
+
+class ForgetsExtensions(Sends):
+    def altered(self, events: Sequence[CloudEvent]) -> Iterable[CloudEvent]:
+        return (event.model_copy(update={"replyto": None}) for event in events)
+
+
+class StripsSubjects(Sends):
+    def altered(self, events: Sequence[CloudEvent]) -> Iterable[CloudEvent]:
+        return (event.model_copy(update={"subject": event.subject.strip()}) for event in events)
+
+
+class IsAwayAtWhatIsTooLarge(MemoryBroker):
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        try:
+            await super().publish(topic, events)
+        except TooLarge as error:
+            raise Unavailable(str(error)) from error
+
+
+class TakesNoMoreThanACall(MemoryBroker):
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        require_to_fit(sum(len(event.on_the_wire()) for event in events), "a bulk")
+        await super().publish(topic, events)
+
+
+class TakesAnySize(MemoryBroker):
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        self.published[topic].extend(events)
+
+
+class TakesSmallOnes(MemoryBroker):
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        for event in events:
+            require_to_fit(20 * len(event.on_the_wire()), event.id)
+        await super().publish(topic, events)
+
+
+class RefusesNothing(MemoryBroker):
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        if not events:
+            raise Refused("nothing to publish")
+        await super().publish(topic, events)
+
+
+BROKERS = [
+    *(LosesTheLast, ForgetsExtensions, StripsSubjects, IsAwayAtWhatIsTooLarge),
+    *(TakesNoMoreThanACall, TakesAnySize, TakesSmallOnes, RefusesNothing),
+]
+
+
+@pytest.mark.parametrize("mutant", BROKERS)
+async def test_an_altered_broker_breaks_the_contract(
+    mutant: type[MemoryBroker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In memory, what has not arrived at once never will.
+    monkeypatch.setattr("chassis.testing.contract.broker.ARRIVAL_SECONDS", 0)
+    assert await broken(BrokerContract, lambda: memory_broker(mutant()))
+
+
+async def test_a_broker_that_is_not_altered_breaks_nothing() -> None:
+    assert await broken(BrokerContract, memory_broker) == []

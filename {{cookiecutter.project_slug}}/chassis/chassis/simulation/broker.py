@@ -18,6 +18,7 @@ from chassis.errors import Unavailable
 from chassis.simulation import faults
 from chassis.simulation.faults import COPIES, Fault
 from chassis.simulation.process import Process
+from chassis.testing.table import require_to_fit
 
 if TYPE_CHECKING:
     from chassis.simulation.world import World
@@ -61,7 +62,9 @@ class SimulatedBroker:
 
     def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
         for event in events:
-            self.publish_raw(Published(topic, event.on_the_wire(), event))
+            raw = event.on_the_wire()
+            require_to_fit(len(raw), event.id)
+            self.publish_raw(Published(topic, raw, event))
 
     def publish_raw(self, message: Published) -> None:
         self.log.append(message)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from chassis.cloudevents import CloudEvent
 from chassis.ports import Stored, Write
-from chassis.testing.table import Table
+from chassis.testing.table import Table, require_to_fit
 from chassis.transaction import adapter
 
 T = TypeVar("T")
@@ -51,4 +51,6 @@ class MemoryBroker:
     async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
         if self.failures:
             raise self.failures.pop(0)
-        self.published[topic].extend(events)
+        for event in events:
+            require_to_fit(len(event.on_the_wire()), event.id)
+            self.published[topic].append(event)

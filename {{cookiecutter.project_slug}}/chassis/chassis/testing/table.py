@@ -15,6 +15,12 @@ ABSENT = Stored()
 MAX_CALL_BYTES = 4 * 1024 * 1024
 
 
+def require_to_fit(size: int, what: str) -> None:
+    """Raises `TooLarge`, as a sidecar does."""
+    if size > MAX_CALL_BYTES:
+        raise TooLarge(f"{what}: {size} bytes, and {MAX_CALL_BYTES} are the limit of a call")
+
+
 class Table:
     def __init__(self, now: Callable[[], float]) -> None:
         """`now` in seconds, for the TTLs."""
@@ -41,8 +47,8 @@ class Table:
     def commit(self, writes: Sequence[Write]) -> None:
         """All or none, as `chassis.ports.Store` says."""
         check_writes(writes)
-        if sum(len(write.key) + len(write.value or b"") for write in writes) > MAX_CALL_BYTES:
-            raise TooLarge(f"a commit of {len(writes)} writes")
+        size = sum(len(write.key) + len(write.value or b"") for write in writes)
+        require_to_fit(size, f"a commit of {len(writes)} writes")
         for write in writes:
             if self.is_stale(write):
                 raise StaleWrite(write.key)

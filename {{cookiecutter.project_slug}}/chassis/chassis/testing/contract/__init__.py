@@ -5,6 +5,7 @@ and bring that fixture, so no stand-in can promise what Dapr does not keep. Live
 tests run it, on each store, each broker, and more than one version of daprd.
 """
 
+from chassis.testing.contract.broker import BrokerContract, BrokerSubject
 from chassis.testing.contract.store import StoreContract, StoreSubject
 
-__all__ = ["StoreContract", "StoreSubject"]
+__all__ = ["BrokerContract", "BrokerSubject", "StoreContract", "StoreSubject"]

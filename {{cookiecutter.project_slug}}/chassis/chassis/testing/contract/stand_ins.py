@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from chassis.cloudevents import CloudEvent
 from chassis.ports import Stored, Write
 from chassis.service import Service
 from chassis.settings import ServiceSettings
@@ -12,12 +13,29 @@ from chassis.simulation.choices import Choices
 from chassis.simulation.process import Process
 from chassis.simulation.workspace import compose, simulated
 from chassis.simulation.world import World
+from chassis.testing.contract.broker import BrokerSubject
 from chassis.testing.contract.store import StoreSubject
-from chassis.testing.memory import MemoryStore
+from chassis.testing.memory import MemoryBroker, MemoryStore
 
 T = TypeVar("T")
 
 APP_ID = "contract"
+
+
+def memory_broker(broker: MemoryBroker | None = None) -> BrokerSubject:
+    broker = broker or MemoryBroker()
+    return BrokerSubject(broker, "note", lambda: broker.published["note"])
+
+
+@contextmanager
+def simulated_broker() -> Iterator[BrokerSubject]:
+    with simulation(lambda: Service(ServiceSettings(app_id=APP_ID), title="Contract")) as playing:
+        log = playing.world.broker.log
+
+        def arrived() -> list[CloudEvent]:
+            return [CloudEvent.model_validate_json(each.raw) for each in log]
+
+        yield BrokerSubject(SimulatedBroker(playing), "note", arrived)
 
 
 def memory_store() -> StoreSubject:
@@ -28,10 +46,7 @@ def memory_store() -> StoreSubject:
 
 @contextmanager
 def simulated_store() -> Iterator[StoreSubject]:
-    def service() -> Service:
-        return Service(ServiceSettings(app_id=APP_ID), title="Contract")
-
-    with simulation(service) as playing:
+    with simulation(lambda: Service(ServiceSettings(app_id=APP_ID), title="Contract")) as playing:
         store = SimulatedStore(playing)
         yield StoreSubject(store, store, playing.pass_time)
 
@@ -86,3 +101,13 @@ class SimulatedStore:
 
     async def commit(self, writes: Sequence[Write]) -> None:
         self._playing.call(lambda process: process.service.store.commit(writes))
+
+
+class SimulatedBroker:
+    """The same for its broker."""
+
+    def __init__(self, playing: Playing) -> None:
+        self._playing = playing
+
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        self._playing.call(lambda process: process.service.broker.publish(topic, events))
