@@ -42,8 +42,6 @@ STEPS = (
     ShipmentFailed,
 )
 
-Failure = StockRejected | PaymentDeclined | ShipmentFailed
-
 #: A failed step, and what must be undone before the order is cancelled, in the order of undoing.
 UNDOING: dict[type[Event], tuple[type[Event], ...]] = {
     StockRejected: (),
