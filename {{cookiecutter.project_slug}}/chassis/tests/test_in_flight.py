@@ -57,6 +57,11 @@ def test_nothing_is_wrong_while_each_version_is_read() -> None:
     assert problems(BOTH, [service], [Deposit, DepositV2, Deposited]) == []
 
 
+def test_a_service_that_takes_no_commands_may_find_the_refusal_listed() -> None:
+    listed = {"deposited": frozenset({2}), "command-refused": frozenset({1})}
+    assert problems(listed, [bank()], [Deposited]) == []
+
+
 def test_a_consumer_that_cannot_read_a_version_is_named_with_both_ways_out() -> None:
     service = bank()
     service.subscribe(commands(old, Deposit))

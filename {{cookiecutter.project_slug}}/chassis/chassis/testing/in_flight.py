@@ -52,7 +52,8 @@ def problems(
         return [str(error)]
     lines = chain(
         _unlisted(known, versions),
-        _without_a_class(known, versions),
+        # The chassis has this class, also where no service takes commands.
+        _without_a_class({**known, **by_type(CommandRefused)}, versions),
         chain.from_iterable(_unread(reader, _topics(reader), versions) for reader in reading),
         chain.from_iterable(
             _unread(reader, _replied(service, services), versions)
