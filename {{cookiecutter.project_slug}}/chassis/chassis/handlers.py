@@ -89,7 +89,7 @@ class Handlers:
 
     def __init__(self) -> None:
         self._steps: dict[str, Step] = {}
-        #: By the topic of a command, that of the command which it undoes.
+        #: By the topic of a command's class, that of the command which it undoes.
         self._undoes: dict[str, str] = {}
 
     def on(
@@ -115,8 +115,9 @@ class Handlers:
                 if new.topic in self._steps:
                     raise ValueError(f"topic {new.topic!r} already has a handler here")
                 self._steps[new.topic] = new
-                if undoes is not None:
-                    self._undoes[new.topic] = topic_of(undoes)
+            if undoes is not None:
+                # By the classes: a topic that is given here may be shared by many of them.
+                self._undoes |= {topic_of(message): topic_of(undoes) for message in messages}
             return guarded
 
         return register

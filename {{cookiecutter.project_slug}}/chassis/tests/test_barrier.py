@@ -84,6 +84,20 @@ async def test_an_undo_stops_no_step_of_another_process(hotel: Harness) -> None:
     assert await hotel.handle(Book(trip="oslo")) == [Answered(trip="oslo")]
 
 
+async def test_an_undo_on_a_topic_that_is_given_has_its_barrier_too() -> None:
+    commands = Handlers()
+
+    async def handle(asked: Book | Cancel, tx: Transaction) -> Answered:
+        return Answered(trip=asked.trip)
+
+    commands.on(Book)(handle)
+    commands.on(Cancel, topic="take-back", undoes=Book)(handle)
+    hotel = Harness(commands, source="hotel")
+    await hotel.handle(Cancel())
+    with pytest.raises(Undone):
+        await hotel.handle(Book())
+
+
 @pytest.mark.parametrize("seed", range(20))
 async def test_do_and_undo_on_two_replicas_leave_nothing_done(seed: int) -> None:
     store, broker = MemoryStore(), MemoryBroker()
