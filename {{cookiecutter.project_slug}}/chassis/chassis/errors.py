@@ -6,6 +6,7 @@ Rejected            permanent: it becomes a dead letter at once
 Unavailable         transient: it is tried again
 ├── Refused         the sidecar answered with an error
 │   └── TooLarge    more than it takes or gives in one call
+├── Busy            there is no room for it here yet
 └── Unsent          what it did is stored, and its outcomes are not published yet
 StaleWrite          an ETag race was lost: its group runs again
 anything else       unknown: it is tried again for a while, in case it was transient
@@ -38,6 +39,10 @@ class Refused(Unavailable):
 
 class TooLarge(Refused):
     """More than the sidecar takes, or gives, in one call. What is so large alone will stay so."""
+
+
+class Busy(Unavailable):
+    """Too much is being handled. That is no attempt at this message, which waits for its turn."""
 
 
 class Unsent(Unavailable):

@@ -14,6 +14,7 @@ from typing import Any
 from chassis.cloudevents import CloudEvent
 from chassis.errors import (
     TRANSIENT,
+    Busy,
     Refused,
     Rejected,
     StaleWrite,
@@ -146,10 +147,11 @@ class Processor:
                 break
         return group
 
-    async def _bring_to_effect(self, group: Group) -> None:
+    async def _bring_to_effect(self, group: Group, *, again: bool = False) -> None:
+        """`again`: each of the group has failed once, in a group that is committed by now."""
         for attempt in range(MAX_ATTEMPTS):
             snapshot = Snapshot(self._store)
-            committed, doubtful = await self._run(group, snapshot)
+            committed, doubtful = await self._run(group, snapshot, again)
             group = [*((delivery, done) for delivery, done, _ in committed), *doubtful]
             try:
                 if snapshot.writes:
@@ -158,25 +160,29 @@ class Processor:
                 await _pause_after(attempt)
                 continue
             except Exception as error:
-                await self._not_committed(group, error)
+                await self._not_committed(group, error, again)
                 return
             # Sending must not hold up the next group: order between messages is not promised.
             self._start(self._send(committed), self._sending)
-            for alone in doubtful:
-                await self._bring_to_effect([alone])
+            if doubtful:
+                # Side by side: a hundred that each take their time to fail must not do it in a row.
+                await self._bring_to_effect(doubtful, again=True)
             return
         fail(group, _lost_races())
 
-    async def _not_committed(self, group: Group, error: Exception) -> None:
-        if not isinstance(error, Refused) or len(group) == 1:
+    async def _not_committed(self, group: Group, error: Exception, again: bool) -> None:
+        is_away = isinstance(error, TRANSIENT) and not isinstance(error, Refused)
+        if is_away or len(group) == 1:
             fail(group, error)
             return
         # One message may be what the store refuses; the others must not wait for it.
         half = len(group) // 2
-        await self._bring_to_effect(group[:half])
-        await self._bring_to_effect(group[half:])
+        await self._bring_to_effect(group[:half], again=again)
+        await self._bring_to_effect(group[half:], again=again)
 
-    async def _run(self, group: Group, snapshot: Snapshot) -> tuple[Committed, Group]:
+    async def _run(
+        self, group: Group, snapshot: Snapshot, again: bool
+    ) -> tuple[Committed, list[Waiting]]:
         runs = [
             asyncio.create_task(self._run_once(delivery, snapshot, self._group_seconds))
             for delivery, _ in group
@@ -193,7 +199,10 @@ class Processor:
                 committed.append((delivery, done, result))
             elif isinstance(result, TooSlow):
                 self._run_apart(delivery, done)
-            elif len(group) > 1 and isinstance(result, Doubtful):
+            elif isinstance(result, Doubtful) and (
+                # Then another one of the group has written, so the next group is a smaller one.
+                result.read_uncommitted or (len(group) > 1 and not again)
+            ):
                 doubtful.append((delivery, done))
             else:
                 fail([(delivery, done)], result)
@@ -217,7 +226,7 @@ class Processor:
             tx.read_uncommitted or not isinstance(result, Rejected)
         ):
             # It may have decided on a state that is never committed, or is not there any more.
-            return Doubtful(result)
+            return Doubtful(result, tx.read_uncommitted)
         return result
 
     def _run_apart(self, delivery: Delivery, done: Done) -> None:
@@ -228,7 +237,7 @@ class Processor:
         if len(self._known_slow) > MAX_KNOWN_SLOW:
             self._known_slow.popitem(last=False)
         if len(self._slow) >= MAX_SLOW:
-            fail([(delivery, done)], Unavailable(f"{MAX_SLOW} slow handlers run already"))
+            fail([(delivery, done)], Busy(f"{MAX_SLOW} slow handlers run already"))
             return
         self._start(self._bring_to_effect_apart(delivery, done), self._slow)
 
@@ -302,11 +311,12 @@ class TooSlow(TimeoutError):
 
 
 class Doubtful(Exception):
-    """A failure that may rest on what is not committed. In a group, it is no reason yet."""
+    """A failure that may rest on what is not committed, or is not there any more."""
 
-    def __init__(self, cause: Exception) -> None:
+    def __init__(self, cause: Exception, read_uncommitted: bool) -> None:
         super().__init__(cause)
         self.cause = cause
+        self.read_uncommitted = read_uncommitted
 
 
 def _result(run: "asyncio.Task[Result]") -> Result:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent, envelope
-from chassis.errors import Refused, Rejected, StaleWrite, Unavailable, Unsent
+from chassis.errors import Busy, Refused, Rejected, StaleWrite, Unavailable, Unsent
 from chassis.handlers import step
 from chassis.inbox import Inbox
 from chassis.ports import Write
@@ -171,6 +171,25 @@ async def test_a_message_that_the_store_refuses_does_not_take_its_group_along(
     )
     await processor.stop()
     assert isinstance(refused, Refused)
+    assert isinstance(deposited, tuple)
+    assert store.get("ada", int) == 5
+
+
+async def test_a_write_that_no_store_takes_does_not_take_its_group_along(
+    processor: Processor, store: MemoryStore
+) -> None:
+    async def expired(asked: Deposit, tx: Transaction) -> Deposited:
+        deposited = await deposit(asked, tx)
+        if asked.account == "cursed":
+            tx.put("cursed", 0, ttl_seconds=-1)
+        return deposited
+
+    failed, deposited = await asyncio.gather(
+        processor.process(event("1", account="cursed"), step(expired, Deposit)),
+        processor.process(event("2", amount=5), DEPOSIT),
+        return_exceptions=True,
+    )
+    assert "-1 is no TTL" in str(failed)
     assert isinstance(deposited, tuple)
     assert store.get("ada", int) == 5
 
@@ -346,7 +365,7 @@ async def test_more_slow_handlers_than_there_is_room_for_are_tried_later(
         *(processor.process(event(str(n)), step(slow, Deposit)) for n in range(5)),
         return_exceptions=True,
     )
-    assert [str(each) for each in results if isinstance(each, Unavailable)] == [
+    assert [str(each) for each in results if isinstance(each, Busy)] == [
         "3 slow handlers run already"
     ] * 2
     assert store.get("ada", int) == 3
@@ -367,6 +386,26 @@ async def test_a_delivery_that_nobody_waits_for_any_more_is_not_worked_on(
     await processor.process(event("2", amount=1), DEPOSIT)
     assert store.get("ada", int) == 1
     await processor.stop()
+
+
+async def test_handlers_that_fail_for_an_unknown_reason_run_again_side_by_side(
+    processor: Processor,
+) -> None:
+    """One after the other, a hundred that fail after a second each would hold back all others."""
+    together, runs = asyncio.Barrier(10), 0
+
+    async def fails_late(asked: Deposit, tx: Transaction) -> Deposited:
+        nonlocal runs
+        runs += 1
+        await together.wait()
+        raise ValueError(asked.account)
+
+    results = await asyncio.gather(
+        *(processor.process(event(str(n)), step(fails_late, Deposit)) for n in range(10)),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [ValueError] * 10
+    assert runs == 20
 
 
 async def test_what_was_rejected_because_of_an_uncommitted_write_is_decided_again(

@@ -5,10 +5,12 @@ import gc
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from chassis import processor
 from chassis.cloudevents import envelope
 from chassis.deadletters import DeadLetter, retries
 from chassis.deadletters.letter import Summary, letter_id
@@ -132,6 +134,39 @@ async def test_what_fails_for_too_long_becomes_a_dead_letter_that_says_what_it_w
         (letter,) = await settled(service)
     assert (letter.kind, letter.attempts) == (kind, handler.runs)
     assert str(cause) in letter.cause
+
+
+async def test_what_waits_for_room_is_not_given_up(
+    settings: ServiceSettings,
+    store: MemoryStore,
+    broker: MemoryBroker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processor, "GROUP_SECONDS", 0.01)
+    monkeypatch.setattr(processor, "MAX_SLOW", 1)
+    bank = compose(settings, store, broker, handler := Handler())
+    handler.may_go_on.clear()
+    second = envelope(Deposit(amount=5), id="2", source="test", traceparent=None)
+    async with running(bank) as client:
+        slow = asyncio.create_task(deliver(client, EVENT.on_the_wire()))
+        await until(lambda: _runs_apart(handler))
+        assert await deliver(client, second.on_the_wire()) == ["SUCCESS"]
+        await until(lambda: _has_waited_too_long(bank))
+        handler.may_go_on.set()
+        assert await slow == ["SUCCESS"]
+        assert await settled(bank) == []
+    assert store.get("ada", int) == 10
+
+
+async def _runs_apart(handler: Handler) -> bool:
+    return handler.runs == 2
+
+
+async def _has_waited_too_long(service: Service) -> bool:
+    return any(
+        datetime.now(UTC) - letter.arrived_at > timedelta(seconds=0.3)
+        for letter in await letters(service)
+    )
 
 
 async def test_a_message_that_turns_out_to_be_hopeless_becomes_a_dead_letter_at_once(

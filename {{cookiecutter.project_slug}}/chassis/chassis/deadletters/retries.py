@@ -21,7 +21,7 @@ from chassis.deadletters.letter import (
     cause_of,
     letter_id,
 )
-from chassis.errors import TRANSIENT, Rejected, Unsent
+from chassis.errors import TRANSIENT, Busy, Rejected, Unsent
 from chassis.metrics import dead_lettered
 from chassis.settings import ServiceSettings
 
@@ -157,8 +157,9 @@ class Retries:
         seconds = _age(letter)
         if isinstance(error, Rejected):
             return "permanent"
-        if isinstance(error, Unsent):
-            # Its step is done: others wait for what it led to, however long the broker is away.
+        if isinstance(error, (Busy, Unsent)):
+            # It was not tried; or its step is done, and others wait for what it led to, however
+            # long the broker is away.
             return "retrying"
         if isinstance(error, TRANSIENT):
             return "exhausted" if seconds >= self._settings.retry_seconds else "retrying"
