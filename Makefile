@@ -4,12 +4,11 @@ SHELL := /bin/bash
 # The workspace that `make demo` renders stays here, to look at.
 WORKSPACE := build/order-fulfilment
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# No tool leaves its cache in the template folder: cookiecutter would copy it.
+# Ruff leaves no cache in the template folder: cookiecutter would copy it.
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
-export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup runtime demo test test-brokers test-kubernetes test-compose test-swarm check \
-	bench bench-guards bench-hot-key bench-brokers compare-brokers clean
+.PHONY: help setup runtime demo test test-brokers test-manifests test-kubernetes test-compose \
+	test-swarm check bench bench-guards bench-hot-key bench-brokers compare-brokers clean
 
 help:  ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -39,11 +38,16 @@ test: setup  ## all tests, those of a rendered workspace included
 test-brokers: setup  ## the conformance suite, on a real server of each broker
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/brokers
 
-test-kubernetes: setup  ## the workspace on a real cluster of one node, Dapr's control plane included
+test-manifests: setup  ## what is sent to a cluster, against the schemas of all that it uses
+	pytest tests/deploy/kubernetes/checked
+
+test-kubernetes: test-manifests  ## the same against a real API server, then on a cluster of one node
+	pytest tests/deploy/kubernetes/accepted
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m tests.deploy.kubernetes.running $(ARGS)
 
 test-compose: setup  ## the three styles under Docker Compose, on a Docker daemon of its own
-	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/deploy/test_compose.py
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/deploy/test_compose_config.py \
+		tests/deploy/test_stack_config.py tests/deploy/test_compose.py
 
 test-swarm: setup  ## the same on Docker Swarm
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/deploy/test_swarm.py

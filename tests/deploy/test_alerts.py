@@ -2,41 +2,40 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import promql_parser
 import pytest
 import yaml
 
-from runtime import pins
-from tests.deploy.kubernetes.programs import source
+from tests.components.upstream import module
+from tests.template.rendering import WORKSPACE
 
 #: The name of a series, of one that is counted in buckets included.
 NAME = re.compile(r"\b([a-z_]+?)(?:_bucket)?(?=[{\[])")
 
 
 @pytest.fixture(scope="module")
-def expressions(workspaces: dict[str, Path]) -> list[str]:
-    file = workspaces["redis"] / "deploy/kubernetes/monitoring/alerts.yaml"
+def expressions() -> list[str]:
+    file = WORKSPACE / "deploy/kubernetes/monitoring/alerts.yaml"
     (rule,) = yaml.safe_load_all(file.read_text())
     return [each["expr"] for group in rule["spec"]["groups"] for each in group["rules"]]
 
 
 @pytest.fixture(scope="module")
-def known(workspaces: dict[str, Path]) -> set[str]:
-    return {*of_a_sidecar(), *of_a_service(workspaces["redis"])}
+def known() -> set[str]:
+    return {*of_a_sidecar(), *of_a_service()}
 
 
 def of_a_sidecar() -> Iterator[str]:
     """As the exporter of daprd names what its source measures."""
-    dapr = source(pins.RUNTIME_MODULE, "github.com/dapr/dapr")
+    dapr = module("github.com/dapr/dapr")
     for file in (dapr / "pkg/diagnostics").glob("*_monitoring.go"):
         for measure in re.findall(r'stats\.(?:Int64|Float64)\(\s*"(.+?)"', file.read_text()):
             yield "dapr_" + re.sub(r"\W", "_", measure)
 
 
-def of_a_service(workspace: Path) -> Iterator[str]:
-    text = (workspace / "chassis/chassis/metrics.py").read_text()
+def of_a_service() -> Iterator[str]:
+    text = (WORKSPACE / "chassis/chassis/metrics.py").read_text()
     for counter in re.findall(r'Counter\("(\w+)"', text):
         yield f"{counter}_total"
 
