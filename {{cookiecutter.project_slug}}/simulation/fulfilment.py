@@ -61,6 +61,10 @@ class Run:
                 "inventory", f"receive {sku}", _receive(sku, quantity), lambda _: self._received()
             )
 
+    @property
+    def has_ended(self) -> bool:
+        return all(order.ended for order in self.books().orders.values())
+
     def books(self) -> Books:
         return read(self._world, self._style, self._plans, self._goods, self._accepted)
 

@@ -12,6 +12,7 @@ from chassis.settings import ServiceSettings
 from chassis.telemetry import traceparent
 from chassis.text import cut
 from chassis.transaction import Transaction
+from chassis.unfinished import Unfinished
 from chassis.workflows import Calls, Workflow, Workflows
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Step",
     "Transaction",
     "Unavailable",
+    "Unfinished",
     "Workflow",
     "Workflows",
     "cut",

@@ -1,7 +1,10 @@
 """What Prometheus may ask for at /metrics."""
 
+from collections.abc import Callable
+from functools import cache
+
 from fastapi import FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
 
 _MESSAGES = Counter("messages_received", "Messages that arrived", ["topic", "transport"])
 _DEAD_LETTERS = Counter("dead_letters", "Messages that were given up, and kept", ["kind"])
@@ -24,3 +27,14 @@ def received(topic: str, transport: str, count: int = 1) -> None:
 
 def dead_lettered(kind: str) -> None:
     _DEAD_LETTERS.labels(kind).inc()
+
+
+def show_oldest(age: Callable[[], float]) -> None:
+    """The age of the oldest process that has not ended, in seconds; asked for at each scrape."""
+    _age().set_function(age)
+
+
+@cache
+def _age() -> Gauge:
+    # Not there before it is asked for: a service that begins nothing has no such age.
+    return Gauge("unfinished_process_age_seconds", "Age of the oldest process that has not ended")

@@ -32,6 +32,7 @@ from chassis.sidecar import Sidecar
 from chassis.subscriptions import Subscriptions
 from chassis.telemetry import FASTAPI_TELEMETRY, configure_tracing, traceparent
 from chassis.transaction import adapter
+from chassis.unfinished import Unfinished
 from chassis.watchdog import watch
 from chassis.workflow_host import WorkflowHost
 from chassis.workflows import Workflows
@@ -70,6 +71,7 @@ class Service:
             self.store, self.broker, self._inbox, handler_timeout=settings.handler_timeout_seconds
         )
         self._host: WorkflowHost | None = None
+        self._unfinished: Unfinished | None = None
         #: All that reads messages from outside, and what is published besides its outcomes.
         self.steps: list[Step] = []
         self.workflow_sets: tuple[Workflows, ...] = ()
@@ -122,6 +124,10 @@ class Service:
         if replies is not None:
             self.subscriptions.add(replies, destination=None, then=self._host.raise_event)
             self.steps += replies
+
+    def watch(self, unfinished: Unfinished) -> None:
+        """Show in the metrics how old the oldest is of what has begun here and not ended."""
+        self._unfinished = unfinished
 
     def publishes(self, *messages: type[Message]) -> None:
         """Name what this service publishes although no handler returns it."""
@@ -178,6 +184,8 @@ class Service:
             asyncio.create_task(self._start_workflows()),
             asyncio.create_task(self.subscriptions.retries.watch()),
         ]
+        if self._unfinished is not None:
+            background.append(asyncio.create_task(self._unfinished.watch(self.store)))
         async with AsyncExitStack() as stopping:
             # The last one is called first, and each of them whatever the others raise.
             stopping.push_async_callback(self._sidecar.close)

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 
-from chassis import Transaction
+from chassis import Transaction, Unfinished
 from contracts import Event, OrderCancelled, OrderConfirmed, OrderId, OrderPlaced
 from orders.domain import Order, Retry, Style
 
 End = OrderConfirmed | OrderCancelled
 
 
-def order_key(order_id: OrderId) -> str:
+def order_key(order_id: OrderId | str) -> str:
     return f"order:{order_id}"
+
+
+unfinished = Unfinished(order_key, Order, lambda order: order.ended_at is not None)
 
 
 async def place(placed: OrderPlaced, style: Style, tx: Transaction) -> Order:
     """Record the order itself."""
+    await tx.fetch(order_key(placed.order_id), unfinished.key)
     order = await _load(placed.order_id, tx)
     return _put(order.place(style, placed.order, tx.cause.time), tx)
 
@@ -41,7 +45,11 @@ async def end(ending: End, tx: Transaction) -> Order:
 
 
 async def _load(order_id: OrderId, tx: Transaction) -> Order:
-    return await tx.get(order_key(order_id), Order) or Order(order_id)
+    order = await tx.get(order_key(order_id), Order)
+    if order is None:
+        await unfinished.add(str(order_id), tx)
+        order = Order(order_id)
+    return order
 
 
 def _put(order: Order, tx: Transaction) -> Order:

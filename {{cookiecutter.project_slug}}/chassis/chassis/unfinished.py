@@ -1,0 +1,174 @@
+"""What has begun and not ended, listed in the store: how old is the oldest?
+
+A store cannot list its keys. So the transaction that begins something adds its id to the open page
+of its process, and a full page is closed: it gets a name of its own, and is only shortened from
+then on. A directory names all pages. A sweep now and then takes out of them what has ended.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from pydantic import BaseModel
+
+from chassis.errors import StaleWrite, Unavailable
+from chassis.metrics import show_oldest
+from chassis.ports import Store, Stored, Write
+from chassis.transaction import Transaction, adapter
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 30.0
+MAX_SWEEP_SECONDS = 20.0
+#: Ids of one page, pages that are swept together, and pages in all.
+PAGE, TOGETHER, MAX_PAGES = 50, 20, 10_000
+#: Another replica may change the directory; after so many lost races the next sweep does it.
+MAX_ATTEMPTS = 3
+
+DIRECTORY = "unfinished"
+SWEPT = "unfinished:swept"
+
+#: Ids, each with the time at which it was added.
+Page = list[tuple[str, int]]
+Names = list[str]
+
+
+class Swept(BaseModel):
+    """When any replica has swept last, and what it has found."""
+
+    at: float
+    oldest: int | None
+
+
+class Unfinished:
+    """`add` what begins. It ends when `has_ended` says so of its record, which is at `key_of`."""
+
+    def __init__(
+        self, key_of: Callable[[str], str], kind: type[Any], has_ended: Callable[[Any], bool]
+    ) -> None:
+        self._key_of = key_of
+        self._kind = kind
+        self._has_ended = has_ended
+        # Each process has an open page of its own, so replicas do not race for one.
+        self._open = uuid4().hex[:12]
+        self._oldest: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What `add` reads: to fetch it with other keys saves a call."""
+        return _page_key(self._open)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the oldest one was added that had not ended when the last sweep looked."""
+        return 0.0 if self._oldest is None else max(0.0, time.time() - self._oldest)
+
+    async def add(self, id: str, tx: Transaction) -> None:
+        """To be called in the transaction that begins it, so that none is ever missing."""
+        page = await tx.get(self.key, Page)
+        if page is None or len(page) >= PAGE:
+            names = await tx.get(DIRECTORY, Names) or []
+            if len(names) >= MAX_PAGES:
+                # The oldest ones are listed, and it is they that matter.
+                return
+            name = self._open
+            if page is not None:
+                name = f"{self._open}-{page[0][0]}"
+                await tx.get(_page_key(name), Page)
+                tx.put(_page_key(name), page)
+            tx.put(DIRECTORY, [*names, name])
+            page = []
+        tx.put(self.key, [*page, (id, int(tx.now.timestamp()))])
+
+    async def watch(self, store: Store) -> None:
+        """Sweep, and show the age of the oldest one, for as long as the service runs."""
+        while True:
+            began = time.monotonic()
+            try:
+                async with asyncio.timeout(MAX_SWEEP_SECONDS):
+                    await self.sweep(store)
+                # Not before it is known: after a restart, 0 would say that all is well.
+                show_oldest(lambda: self.age)
+            except (Unavailable, TimeoutError) as error:
+                log.warning("the age of the oldest unfinished one is not up to date: %r", error)
+            except Exception:
+                log.exception("the age of the oldest unfinished one is not up to date")
+            # A store that is slow has better things to do.
+            await asyncio.sleep(max(SWEEP_SECONDS, 10 * (time.monotonic() - began)))
+
+    async def sweep(self, store: Store) -> None:
+        """Unless another replica has just done it. Raises `Unavailable`."""
+        now, stored = time.time(), await store.read([DIRECTORY, SWEPT])
+        swept = _value(stored[SWEPT], Swept)
+        if swept is None or not 0 <= now - swept.at < SWEEP_SECONDS / 2:
+            names = _value(stored[DIRECTORY], Names) or []
+            swept = Swept(at=now, oldest=await self._sweep(store, names))
+            with suppress(StaleWrite):
+                await store.commit([_write(SWEPT, swept, stored[SWEPT])])
+        self._oldest = swept.oldest
+
+    async def _sweep(self, store: Store, names: Names) -> int | None:
+        oldest: list[int] = []
+        for start in range(0, len(names), TOGETHER):
+            together = names[start : start + TOGETHER]
+            stored = await store.read([_page_key(name) for name in together])
+            closed: dict[str, Write] = {}
+            for name in together:
+                key = _page_key(name)
+                page = _value(stored[key], Page) or []
+                left = await self._left(store, page)
+                oldest += [at for _, at in left]
+                write = _write(key, left or None, stored[key])
+                if "-" in name:
+                    if len(left) <= len(page) / 2:
+                        closed[name] = write
+                elif not left:
+                    # By itself: its process may be adding to it.
+                    await _replace(store, {name: write})
+            await _replace(store, closed)
+        return min(oldest, default=None)
+
+    async def _left(self, store: Store, page: Page) -> Page:
+        """Less what has ended."""
+        records = await store.read([self._key_of(id) for id, _ in page])
+        kept = []
+        for id, at in page:
+            record = _value(records[self._key_of(id)], self._kind)
+            if record is not None and not self._has_ended(record):
+                kept.append((id, at))
+        return kept
+
+
+async def _replace(store: Store, pages: dict[str, Write]) -> None:
+    """Write or delete pages; what is deleted leaves the directory, in one transaction."""
+    for _ in range(MAX_ATTEMPTS if pages else 0):
+        directory = (await store.read([DIRECTORY]))[DIRECTORY]
+        names = _value(directory, Names) or []
+        gone = {name for name, page in pages.items() if page.value is None}
+        # A page that is not there has nothing to delete.
+        writes = [page for page in pages.values() if page.value or page.etag]
+        if gone:
+            names = [name for name in names if name not in gone]
+            writes.append(_write(DIRECTORY, names, directory))
+        with suppress(StaleWrite):
+            await store.commit(writes)
+            return
+
+
+def _page_key(name: str) -> str:
+    return f"unfinished:{name}"
+
+
+def _value(stored: Stored, kind: type[T]) -> T | None:
+    return None if stored.value is None else adapter(kind).validate_json(stored.value)
+
+
+def _write(key: str, value: object | None, stored: Stored) -> Write:
+    content = None if value is None else adapter(type(value)).dump_json(value)
+    return Write(key, content, stored.etag)
