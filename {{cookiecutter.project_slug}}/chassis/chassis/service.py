@@ -67,9 +67,10 @@ class Service:
             settings.inbox_ttl_seconds,
             max_event_bytes=settings.max_body_bytes,
         )
-        self.processor = Processor(
-            self.store, self.broker, self._inbox, handler_timeout=settings.handler_timeout_seconds
-        )
+        self.processor = self._new_processor()
+        # Of their own: what fails is kept without a wait for what is slow, and races for the list
+        # of letters run no handler again.
+        self._letters = self._new_processor()
         self._host: WorkflowHost | None = None
         self._unfinished: Unfinished | None = None
         #: All that reads messages from outside, and what is published besides its outcomes.
@@ -89,12 +90,21 @@ class Service:
         if settings.app_api_token:
             self.app.add_middleware(AppToken, token=settings.app_api_token)
         self.app.state.service = self
-        self.dead_letters = KeptLetters(self._inbox, self.store, self.processor)
+        self.dead_letters = KeptLetters(self._inbox, self.store, self._letters)
         self.subscriptions = Subscriptions(self.app, settings, self.processor, self.dead_letters)
         use_problem_details(self.app)
         health.add_routes(self.app, settings, self._alive, self._components)
         deadletters.add_routes(self.app, self.dead_letters, self.subscriptions.handle)
         metrics.add_routes(self.app)
+
+    def _new_processor(self) -> Processor:
+        seconds = self.settings.handler_timeout_seconds
+        return Processor(self.store, self.broker, self._inbox, handler_timeout=seconds)
+
+    def start(self) -> None:
+        """Begin to bring messages to their effect."""
+        self.processor.start()
+        self._letters.start()
 
     def subscribe(self, events: Handlers) -> None:
         """Choreography: events in, and the outcomes out as events for whoever listens."""
@@ -174,7 +184,7 @@ class Service:
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        self.processor.start()
+        self.start()
         # What is loaded by now stays: to look through it for garbage again and again would take a
         # quarter of what a message costs.
         gc.collect()
@@ -190,6 +200,7 @@ class Service:
             # The last one is called first, and each of them whatever the others raise.
             stopping.push_async_callback(self._sidecar.close)
             stopping.push_async_callback(self.participants.close)
+            stopping.push_async_callback(self._letters.stop)
             stopping.push_async_callback(self.processor.stop)
             stopping.push_async_callback(self.subscriptions.retries.stop)
             if self._host is not None:
@@ -216,7 +227,8 @@ class Service:
         await watch(self._sidecar)
 
     def _alive(self) -> bool:
-        return self.processor.alive and (self._host is None or self._host.ready)
+        working = self.processor.alive and self._letters.alive
+        return working and (self._host is None or self._host.ready)
 
     async def _components(self) -> frozenset[str]:
         return await self._sidecar.components()

@@ -180,10 +180,13 @@ class Subscriptions(DaprApp):
         attempts = [asyncio.create_task(self._attempt(raw, topic)) for raw in messages]
         if attempts:
             await asyncio.wait(attempts, timeout=SLOW_SECONDS)
-        return [
-            await self._answer_one(raw, topic, attempt)
-            for raw, attempt in zip(messages, attempts, strict=True)
-        ]
+        # Together, so that the letters of all that failed are one commit.
+        return await asyncio.gather(
+            *(
+                self._answer_one(raw, topic, attempt)
+                for raw, attempt in zip(messages, attempts, strict=True)
+            )
+        )
 
     async def _answer_one(
         self, raw: bytes, topic: str, attempt: "asyncio.Task[Exception | None]"
@@ -244,10 +247,14 @@ class Subscriptions(DaprApp):
     ) -> bool:
         try:
             return await self.retries.take_over(raw, topic, error, running)
-        except Exception as away:
+        except TRANSIENT as away:
             log.warning("%s: a message that failed could not be kept: %s", topic, away)
             if not self.is_waiting_for_the_store:
                 self._probing = asyncio.create_task(self._until_the_store_answers())
+            return False
+        except Exception:
+            # The store answers, so this must not hold back what is well.
+            log.exception("%s: a message that failed could not be kept", topic)
             return False
 
     async def _until_the_store_answers(self) -> None:
@@ -256,8 +263,11 @@ class Subscriptions(DaprApp):
             await asyncio.sleep(PROBE_SECONDS)
             try:
                 await self._kept.page(None)
-            except Exception as error:
+            except TRANSIENT as error:
                 log.info("the store does not answer yet: %s", error)
+            except Exception:
+                log.exception("the store answers, and the list of dead letters cannot be read")
+                return
             else:
                 return
 

@@ -14,6 +14,7 @@ from chassis import processor
 from chassis.cloudevents import envelope
 from chassis.deadletters import DeadLetter, retries
 from chassis.deadletters.letter import Summary, letter_id
+from chassis.deadletters.pages import DIRECTORY, letter_key
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers
 from chassis.inbox import InboxRecord, inbox_key
@@ -41,6 +42,12 @@ class Handler:
         if self.cause is not None:
             raise self.cause
         return await deposit(asked, tx)
+
+    async def is_running(self) -> bool:
+        return self.runs == 1
+
+    async def runs_apart(self) -> bool:
+        return self.runs == 2
 
 
 @pytest.fixture
@@ -149,17 +156,13 @@ async def test_what_waits_for_room_is_not_given_up(
     second = envelope(Deposit(amount=5), id="2", source="test", traceparent=None)
     async with running(bank) as client:
         slow = asyncio.create_task(deliver(client, EVENT.on_the_wire()))
-        await until(lambda: _runs_apart(handler))
+        await until(handler.runs_apart)
         assert await deliver(client, second.on_the_wire()) == ["SUCCESS"]
         await until(lambda: _has_waited_too_long(bank))
         handler.may_go_on.set()
         assert await slow == ["SUCCESS"]
         assert await settled(bank) == []
     assert store.get("ada", int) == 10
-
-
-async def _runs_apart(handler: Handler) -> bool:
-    return handler.runs == 2
 
 
 async def _has_waited_too_long(service: Service) -> bool:
@@ -231,6 +234,66 @@ async def test_after_a_crash_the_next_process_goes_on_with_what_was_kept(
     async with running(successor):
         assert await settled(successor) == []
     assert store.get("ada", int) == 5
+
+
+async def test_a_kept_message_that_cannot_be_read_keeps_no_other_from_being_resumed(
+    settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker
+) -> None:
+    raw = EVENT.on_the_wire()
+    bank = compose(settings, store, broker, Handler())
+    bank.start()
+    for each in (b"of another version", raw):
+        letter = DeadLetter.of(each, topic="deposit", kind="retrying", cause="", attempts=1)
+        await bank.dead_letters.keep(letter)
+    store.put(letter_key(letter_id(b"of another version")), {"kind": "of another version"})
+    async with running(bank):
+        await until(lambda: _is_deposited(store))
+
+
+async def _is_deposited(store: MemoryStore) -> bool:
+    return store.get("ada", int) == 5
+
+
+async def test_a_list_of_letters_that_cannot_be_read_holds_back_no_healthy_message(
+    service: Service, handler: Handler, store: MemoryStore
+) -> None:
+    handler.cause = Unavailable("away")
+    async with running(service) as client:
+        store.put(DIRECTORY, "of another version")
+        assert await deliver(client, EVENT.on_the_wire()) == ["RETRY"]
+        handler.cause = None
+        assert await deliver(client, EVENT.on_the_wire()) == ["SUCCESS"]
+
+
+async def test_what_failed_is_kept_without_a_wait_for_what_is_slow(
+    settings: ServiceSettings,
+    store: MemoryStore,
+    broker: MemoryBroker,
+    handler: Handler,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processor, "GROUP_SECONDS", 60)
+    settings = settings.model_copy(update={"handler_timeout_seconds": 60})
+    handler.may_go_on.clear()
+    async with running(compose(settings, store, broker, handler)) as client:
+        slow = asyncio.create_task(deliver(client, EVENT.on_the_wire()))
+        await until(handler.is_running)
+        async with asyncio.timeout(5):
+            assert await deliver(client, b"no event") == ["SUCCESS"]
+        handler.may_go_on.set()
+        assert await slow == ["SUCCESS"]
+
+
+async def test_what_fails_in_one_delivery_is_kept_in_one_commit(
+    service: Service, handler: Handler, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "FIRST_PAUSE", 60)
+    handler.cause = Unavailable("away")
+    messages = [envelope(Deposit(), id=str(n), source="test", traceparent=None) for n in range(9)]
+    async with running(service) as client:
+        raws = [message.on_the_wire() for message in messages]
+        assert await deliver(client, *raws) == ["SUCCESS"] * 9
+    assert len(store.commits) == 1
 
 
 async def test_what_was_discarded_while_it_was_tried_does_not_come_back(

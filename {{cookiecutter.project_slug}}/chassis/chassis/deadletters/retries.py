@@ -105,16 +105,29 @@ class Retries:
                 page = await self._kept.page(number)
                 for summary in page.letters:
                     if summary.kind == "retrying" and _age(summary) >= older_than_seconds:
-                        letter = await self._kept.find(summary.id)
-                        if letter is not None:
-                            self._begin(letter)
+                        await self._adopt_one(summary.id)
                 number = page.next_page
                 if number is None:
                     break
         except TRANSIENT as error:
             log.info("kept messages cannot be read yet: %s", error)
             return False
+        except Exception:
+            # Of another version, perhaps; `watch` looks again.
+            log.exception("the list of kept messages cannot be read")
         return True
+
+    async def _adopt_one(self, id: UUID) -> None:
+        try:
+            letter = await self._kept.find(id)
+        except TRANSIENT:
+            raise
+        except Exception:
+            # The others must not wait for it.
+            log.exception("kept message %s cannot be read, so it is not tried again", id)
+            return
+        if letter is not None:
+            self._begin(letter)
 
     def _begin(self, letter: DeadLetter, running: Running | None = None) -> None:
         topic = letter.topic

@@ -296,7 +296,7 @@ class World:
 
 async def _start(process: Process, *, workflows: bool) -> None:
     """As the service's lifespan does, less the waiting for its sidecar."""
-    process.service.processor.start()
+    process.service.start()
     if workflows and process.service.hosts_workflows:
         await process.service.workflows.start()
     await process.service.subscriptions.retries.resume()
