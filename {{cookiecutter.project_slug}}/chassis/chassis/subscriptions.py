@@ -24,7 +24,7 @@ from chassis.deadletters import Attempts, DeadLetter, KeptLetters, letter_id
 from chassis.deadletters.letter import UNKNOWN_CAUSE, Kind, cause_of, read_attributes, read_event
 from chassis.deadletters.retries import Retries
 from chassis.deliveries import RETRY, SUCCESS
-from chassis.errors import TRANSIENT, Rejected, Unavailable, Unsent
+from chassis.errors import TRANSIENT, Busy, Rejected, Unavailable, Unsent
 from chassis.handlers import Handlers, Step
 from chassis.inbox import Destination
 from chassis.logs import about
@@ -218,7 +218,8 @@ class Subscriptions(DaprApp):
             async with self._handled.hold(len(raw)):
                 return await self._attempt_now(raw, topic)
         except Unavailable as error:
-            return error
+            # There was no room for it, so it was not tried: however often, it is not given up.
+            return Busy(str(error))
 
     async def _attempt_now(self, raw: bytes, topic: str) -> Exception | None:
         try:

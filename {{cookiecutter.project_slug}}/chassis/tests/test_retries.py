@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from chassis import processor
+from chassis import budget, processor, subscriptions
 from chassis.cloudevents import envelope
 from chassis.deadletters import DeadLetter, retries
 from chassis.deadletters.letter import Summary, letter_id
@@ -157,6 +157,29 @@ async def test_what_waits_for_room_is_not_given_up(
     async with running(bank) as client:
         slow = asyncio.create_task(deliver(client, EVENT.on_the_wire()))
         await until(handler.runs_apart)
+        assert await deliver(client, second.on_the_wire()) == ["SUCCESS"]
+        await until(lambda: _has_waited_too_long(bank))
+        handler.may_go_on.set()
+        assert await slow == ["SUCCESS"]
+        assert await settled(bank) == []
+    assert store.get("ada", int) == 10
+
+
+async def test_what_waits_for_room_in_memory_is_not_given_up(
+    settings: ServiceSettings,
+    store: MemoryStore,
+    broker: MemoryBroker,
+    handler: Handler,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(budget, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(subscriptions, "MAX_HANDLED", 1)
+    bank = compose(settings, store, broker, handler)
+    handler.may_go_on.clear()
+    second = envelope(Deposit(amount=5), id="2", source="test", traceparent=None)
+    async with running(bank) as client:
+        slow = asyncio.create_task(deliver(client, EVENT.on_the_wire()))
+        await until(handler.is_running)
         assert await deliver(client, second.on_the_wire()) == ["SUCCESS"]
         await until(lambda: _has_waited_too_long(bank))
         handler.may_go_on.set()
