@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from chassis.cloudevents import CloudEvent
+from chassis.errors import Refused
 from chassis.ports import Store, Stored, Write, check_keys
 
 T = TypeVar("T")
@@ -26,6 +27,8 @@ class Snapshot:
         self.writes: dict[str, Write] = {}
         self._store = store
         self._stored: dict[str, Stored] = {}
+        #: Keys that the store does not read, and why.
+        self._refused: dict[str, Refused] = {}
         self._wanted: dict[str, None] = {}
         self._fetch: asyncio.Task[None] | None = None
 
@@ -39,6 +42,9 @@ class Snapshot:
                 self._fetch = asyncio.create_task(self._fetch_wanted())
             # Shielded: a handler that runs out of time must not end the fetch of the others.
             await asyncio.shield(self._fetch)
+            for key in missing:
+                if key in self._refused:
+                    raise self._refused[key]
             missing = [key for key in keys if key not in self._stored]
         return [self._stored[key] for key in keys]
 
@@ -59,8 +65,28 @@ class Snapshot:
     async def _fetch_wanted(self) -> None:
         await asyncio.sleep(0)
         wanted, self._wanted, self._fetch = list(self._wanted), {}, None
+        try:
+            found = await self._store.read(wanted)
+        except Refused as error:
+            if len(wanted) == 1:
+                self._refused[wanted[0]] = error
+                return
+            # One key may be what the store refuses; who asked for the others must not fail.
+            found = await self._read_one_by_one(wanted)
         # What is here stays: it may have been written since it was asked for.
-        self._stored = {**await self._store.read(wanted), **self._stored}
+        self._stored = {**found, **self._stored}
+
+    async def _read_one_by_one(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        found: dict[str, Stored] = {}
+
+        async def read(key: str) -> None:
+            try:
+                found.update(await self._store.read([key]))
+            except Refused as error:
+                self._refused[key] = error
+
+        await asyncio.gather(*map(read, keys))
+        return found
 
 
 class Transaction:

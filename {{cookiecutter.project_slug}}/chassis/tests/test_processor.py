@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -9,7 +9,7 @@ from chassis.cloudevents import CloudEvent, envelope
 from chassis.errors import Busy, Refused, Rejected, StaleWrite, Unavailable, Unsent
 from chassis.handlers import step
 from chassis.inbox import Inbox
-from chassis.ports import Write
+from chassis.ports import Stored, Write
 from chassis.processor import MAX_ATTEMPTS, Processor
 from chassis.testing import MemoryBroker, MemoryStore
 from chassis.testing.bank import Deposit, Deposited, Refusal, deposit
@@ -160,6 +160,29 @@ async def test_a_message_that_the_store_refuses_does_not_take_its_group_along(
             if any(write.key == "cursed" for write in writes):
                 raise Refused("this key is too much for me")
             await super().commit(writes)
+
+    store = Picky()
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
+    processor.start()
+    refused, deposited = await asyncio.gather(
+        processor.process(event("1", account="cursed"), DEPOSIT),
+        processor.process(event("2", amount=5), DEPOSIT),
+        return_exceptions=True,
+    )
+    await processor.stop()
+    assert isinstance(refused, Refused)
+    assert isinstance(deposited, tuple)
+    assert store.get("ada", int) == 5
+
+
+async def test_a_key_that_the_store_cannot_read_does_not_take_its_group_along(
+    broker: MemoryBroker,
+) -> None:
+    class Picky(MemoryStore):
+        async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+            if "cursed" in keys:
+                raise Refused("this key cannot be decrypted")
+            return await super().read(keys)
 
     store = Picky()
     processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
