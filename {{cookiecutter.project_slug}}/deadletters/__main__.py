@@ -1,13 +1,14 @@
 """python -m deadletters list | show ID | replay ID | replay --all | discard ID --reason "..."
 
 An ID may be the start of one, as long as only one letter has it; a message that two services could
-not handle is a letter of each: add --service NAME. Exits 1 if anything failed.
+not handle is a letter of each: add --service NAME. What fails hides nothing else, and exits with 1.
 """
 
 import argparse
 import getpass
 import json
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -18,13 +19,14 @@ from devstack.errors import StackError
 
 #: How much of an id a table shows: enough to name one letter of millions.
 START = 13
+COLUMNS = ("topic", "subject", "kind", "attempts", "arrived", "cause")
 
 console = Console(highlight=False, markup=False)
 
 
-def main() -> int:
+def main(given: Sequence[str] | None = None) -> int:
     try:
-        arguments = _parser().parse_args()
+        arguments = _parser().parse_args(given)
         with Office(DaprFile().apps) as office:
             return int(arguments.run(office, arguments))
     except (Failure, StackError) as error:
@@ -33,17 +35,16 @@ def main() -> int:
 
 
 def show_all(office: Office, arguments: argparse.Namespace) -> int:
-    letters = list(office.letters(arguments.service))
-    if not letters:
-        console.print("no dead letters")
-        return 0
-    table = Table(
-        "service", Column("id", no_wrap=True), "topic", "subject", "attempts", "arrived", "cause"
-    )
+    letters, failures = office.collect(arguments.service)
+    names = (Column(name, no_wrap=True) for name in ("service", "id"))
+    table = Table(*names, *COLUMNS)
     for letter in letters:
         table.add_row(letter.service, letter.id[:START], *_cells(letter))
-    console.print(table)
-    return 0
+    if letters:
+        console.print(table)
+    elif not failures:
+        console.print("no dead letters")
+    return _report(failures)
 
 
 def show(office: Office, arguments: argparse.Namespace) -> int:
@@ -53,21 +54,23 @@ def show(office: Office, arguments: argparse.Namespace) -> int:
 
 
 def replay(office: Office, arguments: argparse.Namespace) -> int:
+    failures: list[Failure] = []
     if arguments.all:
         # All are listed before the first is replayed: a replayed letter leaves its page.
-        letters = list(office.letters(arguments.service))
+        letters, failures = office.collect(arguments.service)
     else:
         letters = [office.find(arguments.id, arguments.service)]
-    failed = 0
+    replayed = 0
     for letter in letters:
         try:
             office.replay(letter)
-            console.print(f"replayed {letter.service} {letter.id}")
         except Failure as error:
-            failed += 1
-            print(f"{letter.service} {letter.id} stays: {error}", file=sys.stderr)
-    console.print(f"{len(letters) - failed} of {len(letters)} replayed")
-    return 1 if failed else 0
+            failures.append(Failure(f"{letter.service} {letter.id} stays: {error}"))
+        else:
+            replayed += 1
+            console.print(f"replayed {letter.service} {letter.id}")
+    console.print(f"{replayed} of {len(letters)} replayed")
+    return _report(failures)
 
 
 def discard(office: Office, arguments: argparse.Namespace) -> int:
@@ -77,11 +80,16 @@ def discard(office: Office, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _report(failures: Sequence[Failure]) -> int:
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    return 1 if failures else 0
+
+
 def _cells(letter: Letter) -> tuple[str, ...]:
-    keys = ("topic", "subject", "attempts", "arrived_at", "cause")
-    content = letter.content | {"arrived_at": letter.content["arrived_at"][:19]}
-    # What a stranger wrote is shown escaped: it could move the cursor of a terminal.
-    values = (content[key] for key in keys)
+    content = letter.content | {"arrived": letter.content["arrived_at"][:19]}
+    # What others wrote is shown escaped: it could move the cursor of a terminal.
+    values = (content[key] for key in COLUMNS)
     return tuple("-" if value is None else ascii(str(value))[1:-1] for value in values)
 
 

@@ -9,6 +9,8 @@ import httpx
 from devstack.daprfile import App
 from devstack.tokens import app_headers
 
+CONNECT_SECONDS = 5
+
 
 class Failure(Exception):
     """What a person reads: what failed, why, and what to do."""
@@ -28,7 +30,8 @@ class Office:
 
     def __init__(self, apps: Mapping[str, App]) -> None:
         self._urls = {name: app.url for name, app in apps.items()}
-        self._http = httpx.Client(timeout=60, headers=app_headers())
+        timeout = httpx.Timeout(60, connect=CONNECT_SECONDS)
+        self._http = httpx.Client(timeout=timeout, headers=app_headers())
 
     def __enter__(self) -> "Office":
         return self
@@ -36,19 +39,34 @@ class Office:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def letters(self, service: str | None = None) -> Iterator[Letter]:
-        """All letters, service by service, oldest first. Raises `Failure`."""
+    def letters(self, service: str) -> Iterator[Letter]:
+        """All letters of a service, oldest first. Raises `Failure`."""
+        page: int | None = 0
+        while page is not None:
+            listed = self._call("GET", service, "", params={"page": page})
+            for letter in listed["letters"]:
+                yield Letter(service, letter["id"], letter)
+            page = listed["next_page"]
+
+    def collect(self, service: str | None = None) -> tuple[list[Letter], list[Failure]]:
+        """The letters of one service, or of all, and why those of some could not be read."""
+        found: list[Letter] = []
+        failures = []
         for name in [service] if service else self._urls:
-            page: int | None = 0
-            while page is not None:
-                listed = self._call("GET", name, "", params={"page": page})
-                for letter in listed["letters"]:
-                    yield Letter(name, letter["id"], letter)
-                page = listed["next_page"]
+            try:
+                found.extend(self.letters(name))
+            except Failure as failure:
+                failures.append(failure)
+        return found, failures
 
     def find(self, start: str, service: str | None = None) -> Letter:
         """The one letter whose id starts like this. Raises `Failure`."""
-        found = [letter for letter in self.letters(service) if letter.id.startswith(start)]
+        letters, failures = self.collect(service)
+        if failures:
+            # What does not answer may have another letter of such an id.
+            only = "" if service else " Name the service that has it: --service NAME."
+            raise Failure("\n".join(map(str, failures)) + only)
+        found = [letter for letter in letters if letter.id.startswith(start)]
         if not found:
             raise Failure(f"no dead letter has an id that starts with {start!r}: see the list")
         if len(found) > 1:
