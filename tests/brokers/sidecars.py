@@ -177,9 +177,9 @@ class Probe:
         return letters
 
     @property
-    def said(self) -> str:
-        """What the app has logged."""
-        return (self._bench.folder / f"{self._name}.app.log").read_text()
+    def said(self) -> list[str]:
+        """The lines that the app has logged."""
+        return (self._bench.folder / f"{self._name}.app.log").read_text().splitlines()
 
     @property
     def stalled(self) -> Path:

@@ -33,6 +33,8 @@ CHANNEL = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 100),
 )
+# So long a call waits for the attempts after the one that has failed.
+RECONNECT_SECONDS = 0.5
 
 # daprd 1.18.2 reports whatever fails in a transaction as INTERNAL, and only the text tells what.
 LOST_RACE = (
@@ -157,8 +159,14 @@ class Sidecar:
         await self._call("shut down", self._stub.Shutdown, api_v1.ShutdownRequest())
 
     async def _call(self, doing: str, method: Any, request: Any) -> Any:
+        away = self._channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE
         try:
-            return await method(request, timeout=self._timeout, metadata=self._metadata)
+            return await method(
+                request,
+                timeout=min(self._timeout, RECONNECT_SECONDS) if away else self._timeout,
+                wait_for_ready=away,
+                metadata=self._metadata,
+            )
         except grpc.aio.AioRpcError as error:
             reason = f"{doing}: {error.code().name}: {error.details()}"
             if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:

@@ -5,6 +5,8 @@ What a sidecar does is in `chassis.testing.contract`; these are what only a fake
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc.aio
 import pytest
@@ -75,6 +77,21 @@ def daprd() -> Daprd:
 
 @pytest.fixture
 async def sidecar(daprd: Daprd) -> AsyncIterator[Sidecar]:
+    async with serving(daprd) as port, client(port) as sidecar:
+        yield sidecar
+
+
+@asynccontextmanager
+async def client(port: int, **settings: Any) -> AsyncIterator[Sidecar]:
+    sidecar = Sidecar(ServiceSettings(app_id="test", dapr_grpc_port=port, **settings))
+    try:
+        yield sidecar
+    finally:
+        await sidecar.close()
+
+
+@asynccontextmanager
+async def serving(daprd: Daprd, port: int = 0) -> AsyncIterator[int]:
     server = grpc.aio.server()
     methods = {
         "ExecuteStateTransaction": grpc.unary_unary_rpc_method_handler(daprd.transact),
@@ -84,14 +101,12 @@ async def sidecar(daprd: Daprd) -> AsyncIterator[Sidecar]:
     }
     service = grpc.method_handlers_generic_handler("dapr.proto.runtime.v1.Dapr", methods)
     server.add_generic_rpc_handlers((service,))
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
-    sidecar = Sidecar(
-        ServiceSettings(app_id="test", dapr_grpc_port=port, sidecar_timeout_seconds=0.2)
-    )
-    yield sidecar
-    await sidecar.close()
-    await server.stop(None)
+    try:
+        yield port
+    finally:
+        await server.stop(None)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +166,20 @@ async def test_only_what_the_request_may_have_caused_is_a_refusal(
     assert type(raised.value) is kind
 
 
-async def test_a_sidecar_that_never_answers_is_unavailable(sidecar: Sidecar) -> None:
-    with pytest.raises(Unavailable, match="DEADLINE_EXCEEDED"):
-        await sidecar.components()
+async def test_a_sidecar_that_never_answers_is_unavailable(daprd: Daprd) -> None:
+    async with serving(daprd) as port, client(port, sidecar_timeout_seconds=0.2) as sidecar:
+        with pytest.raises(Unavailable, match="DEADLINE_EXCEEDED"):
+            await sidecar.components()
+
+
+async def test_a_sidecar_that_has_just_come_up_is_seen_at_once(daprd: Daprd) -> None:
+    async with serving(daprd) as port:
+        pass
+    async with client(port) as sidecar:
+        with pytest.raises(Unavailable):
+            await sidecar.read(["a"])
+        async with serving(daprd, port):
+            assert await sidecar.read(["a"])
 
 
 async def test_every_transaction_writes_in_one_order(sidecar: Sidecar, daprd: Daprd) -> None:
