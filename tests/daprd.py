@@ -38,7 +38,6 @@ class Daprd:
         *,
         environment: Mapping[str, str] | None = None,
         options: Iterable[str] = (),
-        healthy: str = "healthz",
     ) -> None:
         self.app_id = app_id
         self.http_port, self.grpc_port = free_port(), free_port()
@@ -47,7 +46,6 @@ class Daprd:
         self._components = list(components)
         self._environment = environment or {}
         self._options = list(options)
-        self._healthy = healthy
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -131,7 +129,7 @@ class Daprd:
         return set(states) == {"T"}
 
     def _ready(self) -> bool:
-        url = f"http://127.0.0.1:{self.http_port}/v1.0/{self._healthy}"
+        url = f"http://127.0.0.1:{self.http_port}/v1.0/healthz"
         try:
             with urllib.request.urlopen(url, timeout=2) as response:
                 return bool(response.status == 204)

@@ -16,6 +16,7 @@ import pytest
 from tests.brokers.servers.postgresql import PostgreSQL
 from tests.brokers.servers.server import Server
 from tests.brokers.sidecars import Bench, Probe, require_one_clear_line
+from tests.contract.profiles import COMPONENT
 from tests.contract.running import run_live
 from tests.waiting import wait_until
 
@@ -118,7 +119,7 @@ class BrokerConformance:
         profile = installed / "components" / "pubsub" / self.broker / "pubsub.yaml"
         environment = {
             **server.environment,
-            "CONTRACT_COMPONENT": str(profile),
+            COMPONENT: str(profile),
             "CONTRACT_TOO_LARGE": str(self.too_large),
         }
         run_live(installed, "brokers.py", environment)

@@ -1,18 +1,14 @@
 """Each store behind a real sidecar keeps the contract that the stand-ins keep."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.brokers.servers.postgresql import PostgreSQL
 from tests.brokers.servers.valkey import Valkey
+from tests.contract.profiles import COMPONENT, store
 from tests.contract.running import run_live
 from tests.daprd import Daprd
-from tests.template.rendering import WORKSPACE
-
-STATE = WORKSPACE / "components" / "state"
-COMPONENT = "CONTRACT_COMPONENT"
 
 REDIS = """
 apiVersion: dapr.io/v1alpha1
@@ -30,24 +26,12 @@ spec:
 """
 
 
-@pytest.fixture
-def postgresql() -> Iterator[PostgreSQL]:
-    server = PostgreSQL()
-    server.start()
-    yield server
-    server.stop()
-
-
-def component(store: str) -> Path:
-    return STATE / store / "statestore.yaml"
-
-
 def test_sqlite_keeps_the_contract(installed: Path) -> None:
-    run_live(installed, "stores.py", {COMPONENT: str(component("sqlite"))})
+    run_live(installed, "stores.py", {COMPONENT: str(store("sqlite"))})
 
 
 def test_postgresql_keeps_the_contract(installed: Path, postgresql: PostgreSQL) -> None:
-    environment = {COMPONENT: str(component("postgresql")), **postgresql.environment}
+    environment = {COMPONENT: str(store("postgresql")), **postgresql.environment}
     run_live(installed, "stores.py", environment)
 
 
@@ -68,7 +52,7 @@ def test_redis_does_not_keep_it_and_is_no_store(installed: Path, tmp_path: Path)
 def test_a_server_is_used_whose_certificate_an_authority_of_its_own_signed(
     installed: Path, postgresql: PostgreSQL
 ) -> None:
-    environment = {COMPONENT: str(component("postgresql")), **postgresql.verified}
+    environment = {COMPONENT: str(store("postgresql")), **postgresql.verified}
     run_live(installed, "stores.py", environment, "-k", "test_any_bytes_come_back")
 
 
@@ -76,7 +60,7 @@ def test_a_server_is_refused_whose_certificate_nobody_signed(
     tmp_path: Path, postgresql: PostgreSQL
 ) -> None:
     environment = {**postgresql.verified, "SSL_CERT_DIR": "/nowhere"}
-    daprd = Daprd(tmp_path, "contract", [component("postgresql")], environment=environment)
+    daprd = Daprd(tmp_path, "contract", [store("postgresql")], environment=environment)
     with pytest.raises(AssertionError, match="the sidecar ended"), daprd:
         pass
     assert "certificate signed by unknown authority" in daprd.log.read_text()

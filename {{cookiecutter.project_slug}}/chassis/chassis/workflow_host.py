@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Generator
+import re
+from collections.abc import Awaitable, Generator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from grpc.aio import AioRpcError
 from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent
-from chassis.errors import Rejected, Unavailable
+from chassis.errors import Rejected, TooLarge, Unavailable
 from chassis.late_answers import REFUSED, LateAnswers
 from chassis.logs import about
 from chassis.settings import ServiceSettings
@@ -30,8 +31,14 @@ log = logging.getLogger(__name__)
 WAKING_SECONDS = (1, 2, 4, 8, 16)
 #: Bytes of why an activity failed. Histories are replayed, so they stay small.
 MAX_CAUSE = 1_000
-#: daprd 1.18.2 says so as UNKNOWN, and as INTERNAL when another sidecar has the workflow's place.
 GONE = "no such instance exists"
+#: Characters of an id, as of a CloudEvent's subject; and what no job's name and no UTF-8 may hold.
+MAX_ID = 255
+NOT_IN_AN_ID = re.compile(r"[/\\#?\ud800-\udfff]")
+
+
+# The SDK would add a handler of its own; its lines reach ours all the same.
+_QUIET = LoggerOptions(log_handler=logging.NullHandler())
 
 
 class WorkflowHost:
@@ -42,6 +49,7 @@ class WorkflowHost:
         self._service = service
         self._sets = sets
         self._runtime: WorkflowRuntime | None = None
+        self._address = (settings.dapr_runtime_host, str(settings.dapr_grpc_port))
         self._client: DaprWorkflowClient | None = None
 
     @property
@@ -51,18 +59,16 @@ class WorkflowHost:
     async def start(self) -> None:
         """Raises `TimeoutError` or `RuntimeError` when the sidecar takes no worker in time."""
         settings = self._settings
-        address = (settings.dapr_runtime_host, str(settings.dapr_grpc_port))
-        # The SDK would add a handler of its own; its lines reach ours all the same.
-        options = LoggerOptions(log_handler=logging.NullHandler())
-        self._client = DaprWorkflowClient(*address, logger_options=options)
+        # A client belongs to the event loop that it is made on.
+        self._client = None
         loop = asyncio.get_running_loop()
 
         def refused(instance_id: str) -> None:
             asyncio.run_coroutine_threadsafe(self._wake(instance_id), loop)
 
         runtime = WorkflowRuntime(
-            *address,
-            logger_options=options,
+            *self._address,
+            logger_options=_QUIET,
             worker_ready_timeout=settings.start_timeout_seconds,
             interceptors=[LateAnswers(refused)],
             # It needs whole histories, not what is new in them.
@@ -88,40 +94,67 @@ class WorkflowHost:
     async def begin(self, workflow: Workflow[Any, Any], instance_id: str, start: BaseModel) -> None:
         """Start the workflow, unless an instance with this id is running already.
 
-        Raises `Unavailable`.
+        Raises `Unavailable`, `TooLarge`, and `Rejected` for what can be no id.
         """
+        if not _is_id(instance_id):
+            raise Rejected(f"{instance_id[:50]!r} is no id of a workflow")
         try:
-            async with asyncio.timeout(self._settings.sidecar_timeout_seconds):
-                await self._connected().schedule_new_workflow(
+            await self._call(
+                f"start of {instance_id}",
+                self._connected().schedule_new_workflow(
                     name_of(workflow), input=start.model_dump(mode="json"), instance_id=instance_id
-                )
-        except AioRpcError as error:
-            if error.code() is not StatusCode.ALREADY_EXISTS:
-                raise Unavailable(f"start of {instance_id}: {error.details()}") from error
+                ),
+            )
+        except AlreadyRunning:
+            log.info("workflow %s runs already", instance_id)
 
     async def raise_event(self, event: CloudEvent) -> None:
         """Hand a reply to the workflow whose id is its subject, which waits for its cause.
 
         A late or repeated reply finds nobody waiting for that name, and is dropped by the engine.
         So is one whose workflow has ended, and was purged since: there is nothing left to do.
+        Raises `Unavailable` and `TooLarge`.
         """
         try:
-            async with asyncio.timeout(self._settings.sidecar_timeout_seconds):
-                await self._connected().raise_workflow_event(
+            if not _is_id(event.subject):
+                raise Gone
+            await self._call(
+                f"reply for {event.subject}",
+                self._connected().raise_workflow_event(
                     event.subject, str(event.causationid), data=event.model_dump(mode="json")
-                )
-        except AioRpcError as error:
-            if not _is_gone(error):
-                raise Unavailable(f"reply for {event.subject}: {error.details()}") from error
+                ),
+            )
+        except Gone:
             log.info("no workflow waits for %s any more: it is purged", event.type)
+
+    async def _call(self, what: str, call: Awaitable[Any]) -> None:
+        """Raises `AlreadyRunning`, `Gone`, `TooLarge` or `Unavailable`."""
+        seconds = self._settings.sidecar_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await call
+        except TimeoutError as error:
+            raise Unavailable(f"{what}: no answer in {seconds} s") from error
+        except AioRpcError as error:
+            reason = f"{what}: {error.details()}"
+            if error.code() is StatusCode.ALREADY_EXISTS:
+                raise AlreadyRunning(reason) from error
+            if error.code() is StatusCode.RESOURCE_EXHAUSTED:
+                raise TooLarge(reason) from error
+            if error.code() is StatusCode.UNAVAILABLE:
+                # gRPC's pauses before it connects again grow to two minutes: see `sidecar.CHANNEL`.
+                self._client = None
+            # daprd 1.18.2 says so as UNKNOWN, and as INTERNAL when another sidecar has its place.
+            raise (Gone if reason.endswith(GONE) else Unavailable)(reason) from error
 
     async def _wake(self, instance_id: str) -> None:
         for wait in WAKING_SECONDS:
             try:
-                await self._connected().raise_workflow_event(instance_id, REFUSED)
-            except (AioRpcError, Unavailable) as error:
-                if isinstance(error, AioRpcError) and _is_gone(error):
-                    return
+                woken = self._connected().raise_workflow_event(instance_id, REFUSED)
+                await self._call(f"wake {instance_id}", woken)
+            except Gone:
+                return
+            except Unavailable:
                 log.warning("workflow %s waits, and cannot be woken", instance_id, exc_info=True)
                 await asyncio.sleep(wait)
             else:
@@ -130,8 +163,10 @@ class WorkflowHost:
         log.error("workflow %s waits until its next timer: nobody could wake it", instance_id)
 
     def _connected(self) -> DaprWorkflowClient:
-        if self._client is None or self._runtime is None:
+        if self._runtime is None:
             raise Unavailable("the workflow host has not started yet")
+        if self._client is None:
+            self._client = DaprWorkflowClient(*self._address, logger_options=_QUIET)
         return self._client
 
     def _activity(self, activity: Activity[Any, Any], loop: asyncio.AbstractEventLoop) -> Any:
@@ -164,8 +199,20 @@ class WorkflowHost:
         return run
 
 
-def _is_gone(error: AioRpcError) -> bool:
-    return str(error.details()).endswith(GONE)
+class AlreadyRunning(Exception):
+    """An instance with this id has not ended yet."""
+
+
+class Gone(Exception):
+    """There is no instance with this id, or not any more."""
+
+
+def _is_id(instance_id: str) -> bool:
+    """Whether the engine can have a workflow of this id.
+
+    It makes an id of its own for an empty one, and job names of all others.
+    """
+    return 0 < len(instance_id) <= MAX_ID and NOT_IN_AN_ID.search(instance_id) is None
 
 
 def _workflow(workflow: Workflow[Any, Any]) -> Any:

@@ -9,8 +9,20 @@ import pytest
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Refused, StaleWrite, TooLarge, Unavailable
 from chassis.ports import Stored, Write
-from chassis.testing.contract import BrokerContract, StoreContract, StoreSubject
-from chassis.testing.contract.stand_ins import Clock, memory_broker, memory_store
+from chassis.simulation.engine import AlreadyRunning, SimulatedEngine
+from chassis.testing.contract import (
+    BrokerContract,
+    StoreContract,
+    StoreSubject,
+    WorkflowContract,
+)
+from chassis.testing.contract.stand_ins import (
+    Clock,
+    memory_broker,
+    memory_store,
+    simulated_workflows,
+)
+from chassis.testing.contract.workflows import COMMAND
 from chassis.testing.memory import MemoryBroker, MemoryStore
 from chassis.testing.table import ABSENT, Table, require_to_fit
 
@@ -240,3 +252,73 @@ async def test_an_altered_broker_breaks_the_contract(
 
 async def test_a_broker_that_is_not_altered_breaks_nothing() -> None:
     assert await broken(BrokerContract, memory_broker) == []
+
+
+class IsAwayForWhomItDoesNotKnow(SimulatedEngine):
+    def raise_event(self, app_id: str, instance_id: str, name: str, data: Any) -> None:
+        if (app_id, instance_id) not in self.instances:
+            raise Unavailable(instance_id)
+        super().raise_event(app_id, instance_id, name, data)
+
+
+class BeginsWhatRuns(SimulatedEngine):
+    def begin(self, app_id: str, name: str, instance_id: str, *more: Any) -> None:
+        self.instances.pop((app_id, instance_id), None)
+        super().begin(app_id, name, instance_id, *more)
+
+
+class BeginsNothingTwice(SimulatedEngine):
+    def begin(self, app_id: str, name: str, instance_id: str, *more: Any) -> None:
+        if (app_id, instance_id) not in self.instances:
+            super().begin(app_id, name, instance_id, *more)
+
+
+class NeverForgetsAnId(SimulatedEngine):
+    def purge(self, app_id: str, instance_id: str) -> None:
+        self.used = getattr(self, "used", set()) | {instance_id}
+        super().purge(app_id, instance_id)
+
+    def begin(self, app_id: str, name: str, instance_id: str, *more: Any) -> None:
+        if instance_id in getattr(self, "used", set()):
+            raise AlreadyRunning(instance_id)
+        super().begin(app_id, name, instance_id, *more)
+
+
+class HearsAnyName(SimulatedEngine):
+    def raise_event(self, app_id: str, instance_id: str, _: str, data: Any) -> None:
+        super().raise_event(app_id, instance_id, COMMAND, data)
+
+
+class HearsNobodyBeforeItWaits(SimulatedEngine):
+    def raise_event(self, app_id: str, instance_id: str, name: str, data: Any) -> None:
+        if self.instances[app_id, instance_id].history:
+            super().raise_event(app_id, instance_id, name, data)
+
+
+ENGINES = [
+    *(
+        IsAwayForWhomItDoesNotKnow,
+        BeginsWhatRuns,
+        BeginsNothingTwice,
+        NeverForgetsAnId,
+        HearsAnyName,
+    ),
+    HearsNobodyBeforeItWaits,
+]
+
+
+async def broken_by_workflows() -> list[str]:
+    with simulated_workflows() as subject:
+        return await broken(WorkflowContract, lambda: subject)
+
+
+@pytest.mark.parametrize("mutant", ENGINES)
+async def test_an_altered_engine_breaks_the_contract(
+    mutant: type[SimulatedEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.simulation.world.SimulatedEngine", mutant)
+    assert await broken_by_workflows()
+
+
+async def test_an_engine_that_is_not_altered_breaks_nothing() -> None:
+    assert await broken_by_workflows() == []

@@ -87,6 +87,10 @@ class SimulatedEngine:
             raise NoSuchInstance(instance_id)
         self._tell(instance, sdk.event_raised(name, json.dumps(data)))
 
+    def purge(self, app_id: str, instance_id: str) -> None:
+        """Forget a workflow, as an engine does some time after its end."""
+        self.instances.pop((app_id, instance_id), None)
+
     def _tell(self, instance: Instance, event: HistoryEvent) -> None:
         if instance.end is not None:
             return

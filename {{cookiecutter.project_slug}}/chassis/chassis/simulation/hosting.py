@@ -6,11 +6,12 @@ from typing import Any
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 
-from chassis.errors import Unavailable
+from chassis.errors import TooLarge, Unavailable
 from chassis.simulation import faults
 from chassis.simulation.engine import AlreadyRunning, NoSuchInstance
 from chassis.simulation.process import here
 from chassis.simulation.sdk import Worker
+from chassis.testing.table import require_to_fit
 from chassis.workflow_host import GONE
 
 
@@ -44,6 +45,7 @@ class SimulatedClient:
         content = None if input is None else json.dumps(input)
         await self._call(
             f"begin {workflow} {instance_id}",
+            content,
             lambda: process.world.engine.begin(
                 process.member.app_id, workflow, instance_id, content
             ),
@@ -56,14 +58,18 @@ class SimulatedClient:
         process = here()
         await self._call(
             f"tell {instance_id} of {event_name}",
+            json.dumps(data),
             lambda: process.world.engine.raise_event(
                 process.member.app_id, instance_id, event_name, data
             ),
         )
 
-    async def _call(self, what: str, happen: Any) -> None:
+    async def _call(self, what: str, content: str | None, happen: Any) -> None:
         try:
+            require_to_fit(len(content or ""), what)
             await here().effect(what, faults.ENGINE, happen)
+        except TooLarge as error:
+            raise _rpc_error(StatusCode.RESOURCE_EXHAUSTED, str(error)) from error
         except AlreadyRunning as error:
             raise _rpc_error(StatusCode.ALREADY_EXISTS, str(error)) from error
         except NoSuchInstance as error:

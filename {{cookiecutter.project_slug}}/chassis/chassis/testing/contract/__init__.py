@@ -7,5 +7,13 @@ tests run it, on each store, each broker, and more than one version of daprd.
 
 from chassis.testing.contract.broker import BrokerContract, BrokerSubject
 from chassis.testing.contract.store import StoreContract, StoreSubject
+from chassis.testing.contract.workflows import WorkflowContract, WorkflowSubject
 
-__all__ = ["BrokerContract", "BrokerSubject", "StoreContract", "StoreSubject"]
+__all__ = [
+    "BrokerContract",
+    "BrokerSubject",
+    "StoreContract",
+    "StoreSubject",
+    "WorkflowContract",
+    "WorkflowSubject",
+]

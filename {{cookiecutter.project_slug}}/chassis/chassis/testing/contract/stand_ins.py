@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
 from chassis.cloudevents import CloudEvent
 from chassis.ports import Stored, Write
 from chassis.service import Service
@@ -15,7 +17,9 @@ from chassis.simulation.workspace import compose, simulated
 from chassis.simulation.world import World
 from chassis.testing.contract.broker import BrokerSubject
 from chassis.testing.contract.store import StoreSubject
+from chassis.testing.contract.workflows import End, WorkflowSubject, workflows
 from chassis.testing.memory import MemoryBroker, MemoryStore
+from chassis.workflows import Workflow
 
 T = TypeVar("T")
 
@@ -36,6 +40,27 @@ def simulated_broker() -> Iterator[BrokerSubject]:
             return [CloudEvent.model_validate_json(each.raw) for each in log]
 
         yield BrokerSubject(SimulatedBroker(playing), "note", arrived)
+
+
+@contextmanager
+def simulated_workflows() -> Iterator[WorkflowSubject]:
+    def service() -> Service:
+        service = Service(ServiceSettings(app_id=APP_ID), title="Contract")
+        service.host(workflows)
+        return service
+
+    with simulation(service) as playing:
+        engine = playing.world.engine
+
+        async def end_of(id: str) -> End | None:
+            action = engine.instances[APP_ID, id].end
+            assert action is not None, f"{id} has not ended"
+            return End.model_validate_json(action.content) if action.content else None
+
+        async def purge(id: str) -> None:
+            engine.purge(APP_ID, id)
+
+        yield WorkflowSubject(SimulatedHost(playing), end_of, purge)
 
 
 def memory_store() -> StoreSubject:
@@ -111,3 +136,18 @@ class SimulatedBroker:
 
     async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
         self._playing.call(lambda process: process.service.broker.publish(topic, events))
+
+
+class SimulatedHost:
+    """The same for its workflows."""
+
+    def __init__(self, playing: Playing) -> None:
+        self._playing = playing
+
+    async def begin(self, workflow: Workflow[Any, Any], instance_id: str, start: BaseModel) -> None:
+        self._playing.call(
+            lambda process: process.service.workflows.begin(workflow, instance_id, start)
+        )
+
+    async def raise_event(self, event: CloudEvent) -> None:
+        self._playing.call(lambda process: process.service.workflows.raise_event(event))
