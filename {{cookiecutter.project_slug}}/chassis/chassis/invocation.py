@@ -27,6 +27,8 @@ def answer(app: FastAPI, handlers: Handlers, processor: Processor) -> None:
     succeed later (see `chassis.problems`).
     """
     for step in handlers:
+        if not step.outcomes:
+            raise ValueError(f"the handler of {step.topic} returns nothing, and its caller waits")
         app.add_api_route(
             f"/commands/{step.topic}",
             _endpoint(step, processor),

@@ -277,10 +277,13 @@ class Subscriptions(DaprApp):
         return list(await asyncio.gather(*map(self._keep_forwarded, messages)))
 
     async def _keep_forwarded(self, raw: bytes) -> str:
+        """It may never have reached a handler: the sidecar gives up on an app that is away."""
         known = self._attempts.take(letter_id(raw))
-        if known is not None:
-            return await self._keep(raw, known.topic, "exhausted", known.cause, known.count)
-        return await self._keep(raw, self._topic_of(raw), "exhausted", UNKNOWN_CAUSE, 0)
+        topic = known.topic if known is not None else self._topic_of(raw)
+        cause = known.cause if known is not None else UNKNOWN_CAUSE
+        if topic is not None and await self._is_taken_over(raw, topic, Unavailable(cause)):
+            return SUCCESS
+        return await self._keep(raw, topic, "exhausted", cause, known.count if known else 0)
 
     async def _keep(
         self, raw: bytes, topic: str | None, kind: Kind, cause: str, attempts: int

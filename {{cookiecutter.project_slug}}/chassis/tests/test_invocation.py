@@ -116,3 +116,13 @@ async def test_a_handler_that_fails_gets_500_without_its_details(bank: Service) 
     response = await ask(bank, amount=-1)
     assert response.status_code == 500
     assert "below zero" not in response.text
+
+
+def test_a_command_that_leads_to_no_reply_is_refused_at_once(service: Service) -> None:
+    async def silent(asked: Deposit, tx: Transaction) -> None:
+        pass
+
+    commands = Handlers()
+    commands.on(Deposit)(silent)
+    with pytest.raises(ValueError, match="the handler of deposit returns nothing"):
+        service.answer(commands)

@@ -383,3 +383,42 @@ async def test_the_record_of_a_message_that_was_done_lasts_as_long_as_its_letter
     assert kept == [service.settings.inbox_ttl_seconds, None, service.settings.inbox_ttl_seconds]
     assert store.get(key, InboxRecord) is not None
     assert await service.dead_letters.find(letter_id(EVENT.on_the_wire())) is None
+
+
+async def test_the_time_that_nobody_tried_a_kept_message_does_not_count(
+    settings: ServiceSettings,
+    store: MemoryStore,
+    broker: MemoryBroker,
+    service: Service,
+    handler: Handler,
+) -> None:
+    handler.cause = Unavailable("away")
+    async with delivered(service):
+        pass
+    await asyncio.sleep(2 * settings.retry_seconds)
+    successor = compose(settings, store, broker, handler)
+    async with running(successor):
+        async with asyncio.timeout(5):
+            while handler.runs < 4:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        handler.cause = None
+        assert await settled(successor) == []
+
+
+async def test_a_message_that_ends_each_process_that_tries_it_becomes_a_dead_letter(
+    settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker, handler: Handler
+) -> None:
+    handler.cause = Unavailable("away")
+    async with delivered(compose(settings, store, broker, handler)):
+        pass
+    # From now on each process ends in the middle of its attempt.
+    handler.may_go_on.clear()
+    for _ in range(retries.MAX_ADOPTIONS):
+        runs = handler.runs
+        async with running(compose(settings, store, broker, handler)), asyncio.timeout(5):
+            while handler.runs == runs:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    last = compose(settings, store, broker, handler)
+    async with running(last):
+        (letter,) = await settled(last)
+    assert (letter.kind, "processes ended" in letter.cause) == ("unknown", True)

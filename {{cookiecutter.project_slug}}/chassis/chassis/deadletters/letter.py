@@ -77,6 +77,8 @@ class DeadLetter(Summary):
     encoding: Literal["utf-8", "base64"]
     #: Bytes of the message as it came; more than is kept if the payload had to be cut.
     size: int
+    #: Processes in a row that went on with it and ended before an attempt did.
+    adoptions: int = 0
 
     @classmethod
     def of(cls, raw: bytes, *, topic: str | None, kind: Kind, cause: str, attempts: int) -> Self:

@@ -96,5 +96,6 @@ def _merged(kept: DeadLetter, again: DeadLetter) -> DeadLetter:
             "cause": again.cause if known else kept.cause,
             "attempts": kept.attempts + again.attempts,
             "topic": kept.topic or again.topic,
+            "adoptions": again.adoptions,
         }
     )

@@ -38,6 +38,9 @@ LOOK_PAUSE, ABANDONED = 30.0, 90.0
 #: The same while the store is away.
 LOOK_AGAIN_PAUSE = 2.0
 
+#: A message that so many processes did not survive is not tried by one more.
+MAX_ADOPTIONS = 5
+
 #: Why the message could not be brought to its effect, or None if it was.
 Attempt = Callable[[bytes, str], Awaitable[Exception | None]]
 Running = asyncio.Task[Exception | None]
@@ -127,7 +130,7 @@ class Retries:
             log.exception("kept message %s cannot be read, so it is not tried again", id)
             return
         if letter is not None:
-            self._begin(letter)
+            self._begin(letter.model_copy(update={"adoptions": letter.adoptions + 1}))
 
     def _begin(self, letter: DeadLetter, running: Running | None = None) -> None:
         topic = letter.topic
@@ -140,6 +143,8 @@ class Retries:
 
     async def _retry(self, letter: DeadLetter, topic: str, running: Running | None) -> None:
         failed, pause = 0, FIRST_PAUSE
+        # The time that nobody tried it does not count: what it needs may just be starting, too.
+        since = datetime.now(UTC) if letter.adoptions else letter.arrived_at
         while True:
             if running is None:
                 await asyncio.sleep(pause)
@@ -148,6 +153,13 @@ class Retries:
                 if running is not None:
                     error, running = await running, None
                 else:
+                    if letter.adoptions > MAX_ADOPTIONS:
+                        error = RuntimeError(f"{MAX_ADOPTIONS} processes ended while they tried it")
+                        await self._give_up(letter, "unknown", error, failed + 1)
+                        return
+                    if letter.adoptions:
+                        # Order matters: it counts before the attempt that may end this process.
+                        await self._kept.amend(letter.model_copy(update={"attempts": 0}))
                     async with self._held.hold(letter.size):
                         kept = await self._kept.find(letter.id)
                         if kept is None or kept.kind != "retrying":
@@ -158,7 +170,11 @@ class Retries:
                 if error is None:
                     await self._kept.settle(letter.id)
                     return
-                kind = self._kind(error, letter)
+                if letter.adoptions:
+                    # This process has survived it.
+                    letter = letter.model_copy(update={"adoptions": 0})
+                    await self._kept.amend(letter.model_copy(update={"attempts": 0}))
+                kind = self._kind(error, since)
                 if kind != "retrying":
                     await self._give_up(letter, kind, error, failed)
                     return
@@ -166,8 +182,8 @@ class Retries:
                 # The inbox knows what was done: all of this may be done again.
                 log.warning("message %s is tried again, for its letter stays: %s", letter.id, away)
 
-    def _kind(self, error: Exception, letter: DeadLetter) -> Kind:
-        seconds = _age(letter)
+    def _kind(self, error: Exception, since: datetime) -> Kind:
+        seconds = (datetime.now(UTC) - since).total_seconds()
         if isinstance(error, Rejected):
             return "permanent"
         if isinstance(error, (Busy, Unsent)):
