@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from chassis.deadletters import letter_id
 from deadletters.office import Failure, Letter, Office
 from demo.client import Client
 from demo.mix import Kind, Plan
@@ -116,6 +117,21 @@ async def test_poison_and_text_that_is_no_json_in_one_bulk_leave_the_sidecar_ali
     assert "order-placed.v99" in letter.content["cause"]
     assert await client.get("inventory", "/readyz") == {"status": "ready"}
     assert len(await unreadable(workspace, "inventory", run, 20)) == 20
+
+
+async def test_a_message_that_json_makes_larger_than_a_sidecar_takes_is_listed(
+    client: Client, workspace: DaprFile, run: str
+) -> None:
+    raw = run.encode() + b"\x01" * 700_000
+    async with Sidecar(workspace.apps["orders"]) as sidecar:
+        assert (await sidecar.publish_raw("order-placed", raw)).status_code == 204
+
+    def listed() -> bool:
+        return str(letter_id(raw))[:13] in command("list", "--service", "inventory").stdout
+
+    async with asyncio.timeout(10):
+        while not await asyncio.to_thread(listed):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_what_fails_for_an_unknown_reason_is_tried_again_and_needs_nobody(

@@ -23,11 +23,11 @@ class ByteBudget:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @asynccontextmanager
-    async def hold(self, size: int) -> AsyncIterator[None]:
-        """Raises `Unavailable` when there is no room in time."""
+    async def hold(self, size: int, seconds: float | None = None) -> AsyncIterator[None]:
+        """Raises `Unavailable` when there is no room in time, by default `WAIT_SECONDS`."""
         size = min(size, self._limit)
         if self._waiting or self._held + size > self._limit:
-            await self._wait(size)
+            await self._wait(size, WAIT_SECONDS if seconds is None else seconds)
         else:
             self._held += size
         try:
@@ -35,18 +35,18 @@ class ByteBudget:
         finally:
             self._give_back(size)
 
-    async def _wait(self, size: int) -> None:
+    async def _wait(self, size: int, seconds: float) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((size, turn))
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
+            async with asyncio.timeout(seconds):
                 await turn
         except (TimeoutError, asyncio.CancelledError) as error:
             # It may have got its turn at that same moment; if not, it is in nobody's way any more.
             self._give_back(0 if turn.cancelled() else size)
             if isinstance(error, TimeoutError):
                 raise Unavailable(
-                    f"too much is being handled: no room for {size} bytes in {WAIT_SECONDS:.0f} s"
+                    f"too much is being handled: no room for {size} bytes in {seconds:.0f} s"
                 ) from error
             raise
 

@@ -1,12 +1,21 @@
 """The envelope of every event, command and reply: CloudEvents 1.0, structured JSON."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
+from chassis.errors import Rejected
 from chassis.messages import Message, type_of
+from chassis.text import why_invalid
 
 CONTENT_TYPE = "application/cloudevents+json"
 #: Characters of a `traceparent`: twice as many as today's. It goes on with each outcome.
@@ -50,6 +59,9 @@ class CloudEvent(Attributes):
         return self.model_dump_json(exclude_none=True).encode()
 
 
+A = TypeVar("A", bound=Attributes)
+
+
 def envelope(
     message: Message,
     *,
@@ -72,6 +84,23 @@ def envelope(
         causationid=causationid,
         data=message.model_dump(mode="json"),
     )
+
+
+def read_event(raw: bytes) -> CloudEvent:
+    """Raises `Rejected` when the bytes are not a CloudEvent."""
+    return _read(CloudEvent, raw)
+
+
+def read_attributes(raw: bytes) -> Attributes:
+    """The same without the data, which would be up to forty times as large in memory."""
+    return _read(Attributes, raw)
+
+
+def _read(kind: type[A], raw: bytes) -> A:
+    try:
+        return kind.model_validate_json(raw)
+    except ValidationError as error:
+        raise Rejected(f"not a CloudEvent: {why_invalid(error)}") from error
 
 
 def derived_id(*parts: str) -> str:

@@ -95,7 +95,7 @@ class Intake:
         size = int(request.headers.get("content-length", MAX_BYTES))
         if size > PIECE:
             # One at a time: what is read of it is not counted.
-            async with self._large.hold(1):
+            async with self._large.hold(1, READ_SECONDS):
                 return await self._in_pieces(request, answer)
         async with self._held.hold(size):
             receive = in_time(request.receive, BODY_SECONDS)

@@ -19,9 +19,9 @@ from fastapi import FastAPI, Request
 
 from chassis import deliveries
 from chassis.budget import ByteBudget
-from chassis.cloudevents import CloudEvent
+from chassis.cloudevents import CloudEvent, read_attributes, read_event
 from chassis.deadletters import Attempts, DeadLetter, KeptLetters, letter_id
-from chassis.deadletters.letter import UNKNOWN_CAUSE, Kind, cause_of, read_attributes, read_event
+from chassis.deadletters.letter import UNKNOWN_CAUSE, Kind, cause_of
 from chassis.deadletters.retries import Retries
 from chassis.deliveries import RETRY, SUCCESS
 from chassis.errors import TRANSIENT, Busy, Rejected, Unavailable, Unsent

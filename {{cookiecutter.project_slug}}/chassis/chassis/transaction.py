@@ -7,9 +7,10 @@ from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from chassis.cloudevents import CloudEvent
-from chassis.errors import Refused
+from chassis.errors import Refused, Rejected
 from chassis.ports import Store, Stored, Write, check_keys
 
 T = TypeVar("T")
@@ -127,10 +128,15 @@ class Transaction:
         await self._snapshot.read(keys)
 
     def put(self, key: str, value: object, *, ttl_seconds: int | None = None) -> None:
-        """Write the value at commit. The key must have been read in this transaction."""
-        self._writes[key] = Write(
-            key, adapter(type(value)).dump_json(value), self._etag(key), ttl_seconds
-        )
+        """Write the value at commit. The key must have been read in this transaction.
+
+        Raises `Rejected` for what JSON cannot hold, as half of a surrogate pair.
+        """
+        try:
+            stored = adapter(type(value)).dump_json(value)
+        except PydanticSerializationError as error:
+            raise Rejected(f"{key!r} cannot be stored: {error}") from error
+        self._writes[key] = Write(key, stored, self._etag(key), ttl_seconds)
 
     def delete(self, key: str) -> None:
         """Remove the key at commit. The key must have been read in this transaction."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from chassis.cloudevents import envelope
+from chassis.errors import Rejected
 from chassis.ports import Stored, Write
 from chassis.testing import MemoryStore
 from chassis.testing.bank import Deposit
@@ -149,6 +150,12 @@ async def test_a_transaction_sees_an_earlier_one_of_its_group(
     later.apply()
     # One write, as if it had been one transaction: the ETag is that of the store.
     assert snapshot.writes == {"ada": Write("ada", b"6", etag=None)}
+
+
+async def test_what_json_cannot_hold_is_rejected_when_it_is_put(tx: Transaction) -> None:
+    await tx.get("ada", str)
+    with pytest.raises(Rejected, match="'ada' cannot be stored"):
+        tx.put("ada", "\ud800")
 
 
 async def test_a_transaction_is_overtaken_when_another_writes_what_it_has_read(

@@ -6,13 +6,13 @@ from hashlib import sha256
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
 
-from chassis.cloudevents import Attributes, CloudEvent, derived_id
+from chassis.cloudevents import Attributes, CloudEvent, derived_id, read_attributes, read_event
 from chassis.errors import Rejected, Unavailable
 from chassis.settings import MAX_MESSAGE
-from chassis.text import cut, why_invalid
+from chassis.text import cut
 
 #: Bytes of a message larger than `MAX_MESSAGE`, to look at: no service takes it again.
 MAX_HEAD = 64 * 1024
@@ -29,22 +29,6 @@ UNKNOWN_CAUSE = "the delivery failed until the retry policy gave up"
 def letter_id(raw: bytes) -> UUID:
     """The same message has the same id, however often and by whatever way it arrives."""
     return UUID(derived_id("dead-letter", sha256(raw).hexdigest()))
-
-
-def read_event(raw: bytes) -> CloudEvent:
-    """Raises `Rejected` when the bytes are not a CloudEvent."""
-    try:
-        return CloudEvent.model_validate_json(raw)
-    except ValidationError as error:
-        raise Rejected(f"not a CloudEvent: {why_invalid(error)}") from error
-
-
-def read_attributes(raw: bytes) -> Attributes:
-    """The same without the data, which would be up to forty times as large in memory."""
-    try:
-        return Attributes.model_validate_json(raw)
-    except ValidationError as error:
-        raise Rejected(f"not a CloudEvent: {why_invalid(error)}") from error
 
 
 def cause_of(error: Exception) -> str:
