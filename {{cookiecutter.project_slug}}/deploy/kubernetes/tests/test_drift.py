@@ -190,7 +190,8 @@ def test_elsewhere_each_service_has_an_autoscaler_and_no_replicas_of_its_own(nam
 def test_where_others_run_the_servers_a_sidecar_trusts_the_authorities_named(name: str) -> None:
     for deployment in named(name).services.values():
         volume, _, folder = annotations(deployment)["dapr.io/volume-mounts"].partition(":")
-        assert annotations(deployment)["dapr.io/env"] == f"SSL_CERT_FILE={folder}/authority.pem"
+        environment = annotations(deployment)["dapr.io/env"].split(",")
+        assert f"SSL_CERT_FILE={folder}/authority.pem" in environment
         (found,) = [
             each["configMap"]
             for each in deployment["spec"]["template"]["spec"]["volumes"]
