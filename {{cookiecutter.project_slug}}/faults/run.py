@@ -19,7 +19,7 @@ from faults.waiting import Overdue, until
 from invariants import violations
 
 #: After the fault is over. Longer than the broker's longest redelivery, twice.
-END_SECONDS = 150
+END_SECONDS = 180
 LOOK_AGAIN_SECONDS = 1
 
 

@@ -34,7 +34,7 @@ class ServiceSettings(BaseSettings):
     retry_seconds: float = Field(default=45.0, gt=0)
     unknown_retry_seconds: float = Field(default=30.0, gt=0)
 
-    # Longer than the longest redelivery of any broker: a week.
+    # At least as long as docs/brokers.md says of the broker in use, which is a week for some.
     inbox_ttl_seconds: int = Field(default=7 * 24 * 3600, ge=60, le=MAX_TTL_SECONDS)
     sidecar_timeout_seconds: float = Field(default=5.0, gt=0)
     handler_timeout_seconds: float = Field(default=20.0, gt=0)

@@ -58,7 +58,7 @@ def test_every_pod_keeps_to_the_restricted_pod_security_standard(
     [
         ("automountServiceAccountToken:", "automountServiceAccountTokne:"),
         ("averageUtilization: 70", "averageUtilization: seventy"),
-        ("maxRetries: 90", "maxRetries: many"),
+        ("maxRetries: 16", "maxRetries: many"),
         ("defaultAction: deny", "defaultActoin: deny"),
         ("mode: STRICT", "mode: STRICTEST"),
     ],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chassis.simulation.world import World
 
 #: `components/resiliency.yaml`: tried again so soon. It gives up far later than our faults do.
-RETRY_SECONDS = 0.5
+RETRY_SECONDS = 3.0
 #: Whoever fails so often without a fault will fail for ever.
 MAX_FAILURES = 20
 
