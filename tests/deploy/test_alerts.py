@@ -38,6 +38,7 @@ def of_a_service() -> Iterator[str]:
     text = (WORKSPACE / "chassis/chassis/metrics.py").read_text()
     for counter in re.findall(r'Counter\("(\w+)"', text):
         yield f"{counter}_total"
+    yield from re.findall(r'Gauge\(\s*"(\w+)"', text)
 
 
 def test_every_expression_is_promql(expressions: list[str]) -> None:
