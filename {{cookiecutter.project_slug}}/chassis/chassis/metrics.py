@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_late
 
 _MESSAGES = Counter("messages_received", "Messages that arrived", ["topic", "transport"])
 _DEAD_LETTERS = Counter("dead_letters", "Messages that were given up, and kept", ["kind"])
+_RETRYING = Gauge("retrying_messages", "Messages that failed, and are tried again here")
 for kind in ("permanent", "unknown", "exhausted"):
     # It is there, as 0, before the first one: an alert sees that one, too.
     _DEAD_LETTERS.labels(kind)
@@ -38,3 +39,7 @@ def show_oldest(age: Callable[[], float]) -> None:
 def _age() -> Gauge:
     # Not there before it is asked for: a service that begins nothing has no such age.
     return Gauge("unfinished_process_age_seconds", "Age of the oldest process that has not ended")
+
+
+def retrying(count: int) -> None:
+    _RETRYING.set(count)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from chassis import budget, processor, subscriptions
 from chassis.cloudevents import envelope
@@ -125,8 +126,10 @@ async def test_a_message_that_failed_is_tried_again_until_it_succeeds(
     async with delivered(service):
         (letter,) = await letters(service)
         assert (letter.kind, str(cause) in letter.cause) == ("retrying", True)
+        assert REGISTRY.get_sample_value("retrying_messages") == 1
         handler.cause = None
         assert await settled(service) == []
+    assert REGISTRY.get_sample_value("retrying_messages") == 0
     assert store.get("ada", int) == 5
 
 

@@ -22,7 +22,7 @@ from chassis.deadletters.letter import (
     letter_id,
 )
 from chassis.errors import TRANSIENT, Busy, Rejected, Unsent
-from chassis.metrics import dead_lettered
+from chassis.metrics import dead_lettered, retrying
 from chassis.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,12 @@ class Retries:
             letter = letter.model_copy(update={"payload": ""})
             task = asyncio.create_task(self._retry(letter, topic, running))
             self._tasks[letter.id] = task
-            task.add_done_callback(lambda _: self._tasks.pop(letter.id, None))
+            retrying(len(self._tasks))
+            task.add_done_callback(lambda _: self._ended(letter.id))
+
+    def _ended(self, id: UUID) -> None:
+        self._tasks.pop(id, None)
+        retrying(len(self._tasks))
 
     async def _retry(self, letter: DeadLetter, topic: str, running: Running | None) -> None:
         failed, pause = 0, FIRST_PAUSE
