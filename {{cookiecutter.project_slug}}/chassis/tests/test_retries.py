@@ -414,8 +414,9 @@ async def test_a_message_that_ends_each_process_that_tries_it_becomes_a_dead_let
     handler.cause = Unavailable("away")
     async with delivered(compose(settings, store, broker, handler)):
         pass
-    # From now on each process ends in the middle of its attempt.
+    # From now on each process ends in the middle of its attempt, which its stop waits for.
     handler.may_go_on.clear()
+    settings = settings.model_copy(update={"handler_timeout_seconds": 0.5})
     for _ in range(retries.MAX_ADOPTIONS):
         runs = handler.runs
         async with running(compose(settings, store, broker, handler)), asyncio.timeout(5):
