@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from typing import Any
 
 from chassis.simulation import sdk
 from chassis.simulation.engine import SimulatedEngine
@@ -65,12 +66,19 @@ def dump(recordings: Iterable[Recording]) -> str:
             {
                 "app_id": each.app_id,
                 "instance_id": each.instance_id,
-                "events": list(map(sdk.to_json, each.events)),
+                "events": [_without_traces(sdk.to_json(event)) for event in each.events],
             }
             for each in recordings
         ],
         indent=1,
     )
+
+
+def _without_traces(value: Any) -> Any:
+    """A stack trace tells where a machine had the code, and nothing of the workflow."""
+    if isinstance(value, dict):
+        return {name: _without_traces(each) for name, each in value.items() if name != "stackTrace"}
+    return [_without_traces(each) for each in value] if isinstance(value, list) else value
 
 
 def load(text: str) -> list[Recording]:

@@ -5,6 +5,9 @@
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected, Unavailable
@@ -56,7 +59,7 @@ class SimulatedParticipants:
             endpoint = process.member.endpoints.get(f"/commands/{topic}")
             if endpoint is None:
                 raise Rejected(f"{app_id} has no command {topic!r}")
-            response = await endpoint(CloudEvent.model_validate_json(raw))
+            response = await endpoint(_request(raw))
             return CloudEvent.model_validate_json(response.body)
 
         what = f"{topic} of {command.subject}"
@@ -77,3 +80,10 @@ def is_simulated(service: Service) -> bool:
     return isinstance(service.store, SimulatedSidecar) and isinstance(
         service.broker, SimulatedSidecar
     )
+
+
+def _request(body: bytes) -> Request:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request({"type": "http"}, receive)
