@@ -279,7 +279,7 @@ class Subscriptions(DaprApp):
     async def _keep_forwarded(self, raw: bytes) -> str:
         """It may never have reached a handler: the sidecar gives up on an app that is away."""
         known = self._attempts.take(letter_id(raw))
-        topic = known.topic if known is not None else self._topic_of(raw)
+        topic = known.topic if known is not None else self.published_on(raw)
         cause = known.cause if known is not None else UNKNOWN_CAUSE
         if topic is not None and await self._is_taken_over(raw, topic, Unavailable(cause)):
             return SUCCESS
@@ -302,8 +302,8 @@ class Subscriptions(DaprApp):
         log.error("%s: dead-lettered as %s, %s: %s", topic, letter.id, kind, cause)
         return SUCCESS
 
-    def _topic_of(self, raw: bytes) -> str | None:
-        """Where a message was published, by its type: each type arrives here on one topic."""
+    def published_on(self, raw: bytes) -> str | None:
+        """The topic of a message, by its type; None if that arrives here on none, or on several."""
         try:
             kind = read_attributes(raw).type
         except Rejected:

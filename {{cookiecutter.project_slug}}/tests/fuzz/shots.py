@@ -165,7 +165,9 @@ class Range:
 
     def _message(self, topic: str, chance: Random) -> Message:
         raw = mutated(self._envelope(topic, chance), chance)
-        if topic in self._service.subscriptions.replies and not self.is_poison(topic, raw):
+        if self._brought(topic, raw) in self._service.subscriptions.replies and not self.is_poison(
+            topic, raw
+        ):
             # A good reply is for a workflow, and would wait for it to be hosted.
             raw = raw[:-1]
         return Message(raw, self.is_poison(topic, raw))
@@ -191,15 +193,20 @@ class Range:
             )
         return envelope
 
+    def _brought(self, topic: str, raw: bytes) -> str | None:
+        """Whose handler gets it: what the sidecar gave up on goes to that of its type."""
+        return topic if topic in self._steps else self._service.subscriptions.published_on(raw)
+
     def is_poison(self, topic: str, raw: bytes) -> bool:
-        step = self._steps.get(topic)
+        brought = self._brought(topic, raw)
+        step = self._steps.get(brought) if brought else None
         if step is None or len(raw) > self._service.settings.max_body_bytes:
             return True
         try:
             event = CloudEvent.model_validate_json(raw)
         except ValidationError:
             return True
-        if topic in self._service.subscriptions.commands and event.replyto:
+        if brought in self._service.subscriptions.commands and event.replyto:
             # Its sender is told.
             return False
         return not _is_readable(event, step)
