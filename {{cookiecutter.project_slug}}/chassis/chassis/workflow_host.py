@@ -32,6 +32,8 @@ WAKING_SECONDS = (1, 2, 4, 8, 16)
 #: Bytes of why an activity failed. Histories are replayed, so they stay small.
 MAX_CAUSE = 1_000
 GONE = "no such instance exists"
+#: Until 1.18.1, it says of an id that is taken no more than that: as UNKNOWN.
+RUNNING = "' already exists"
 #: Characters of an id, as of a CloudEvent's subject; and what no job's name and no UTF-8 may hold.
 MAX_ID = 255
 NOT_IN_AN_ID = re.compile(r"[/\\#?\ud800-\udfff]")
@@ -137,7 +139,7 @@ class WorkflowHost:
             raise Unavailable(f"{what}: no answer in {seconds} s") from error
         except AioRpcError as error:
             reason = f"{what}: {error.details()}"
-            if error.code() is StatusCode.ALREADY_EXISTS:
+            if error.code() is StatusCode.ALREADY_EXISTS or reason.endswith(RUNNING):
                 raise AlreadyRunning(reason) from error
             if error.code() is StatusCode.RESOURCE_EXHAUSTED:
                 raise TooLarge(reason) from error
