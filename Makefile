@@ -7,8 +7,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Ruff leaves no cache in the template folder: cookiecutter would copy it.
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 
-.PHONY: help setup runtime demo test test-brokers test-manifests test-kubernetes test-compose \
-	test-swarm check bench bench-guards bench-hot-key bench-brokers compare-brokers clean
+.PHONY: help setup runtime demo test test-brokers test-contract test-manifests test-kubernetes \
+	test-compose test-swarm check bench bench-guards bench-hot-key bench-brokers compare-brokers \
+	clean
 
 help:  ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -37,6 +38,17 @@ test: setup  ## all tests, those of a rendered workspace included
 
 test-brokers: setup  ## the conformance suite, on a real server of each broker
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/brokers
+
+# The pinned version is part of `make test`.
+VERSIONS ?= 1.18.1 1.17.5
+
+test-contract: setup  ## the contract on other versions of daprd: make test-contract VERSIONS=1.17.5
+	@set -e; for version in $(VERSIONS); do \
+		daprd=$$(python -m tests.contract.versions $$version); \
+		echo "daprd $$version"; \
+		DAPRD=$$daprd DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/contract \
+			--deselect tests/contract/test_hot_key.py; \
+	done
 
 test-manifests: setup  ## what is sent to a cluster, against the schemas of all that it uses
 	pytest tests/deploy/kubernetes/checked

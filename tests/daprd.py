@@ -40,7 +40,7 @@ class Daprd:
         options: Iterable[str] = (),
     ) -> None:
         self.app_id = app_id
-        self.http_port, self.grpc_port = free_port(), free_port()
+        self.http_port, self.grpc_port, self.internal_port = (free_port() for _ in range(3))
         self.log = folder / f"{app_id}-{self.http_port}.log"
         self._folder = folder
         self._components = list(components)
@@ -80,7 +80,7 @@ class Daprd:
                     *("--dapr-http-port", str(self.http_port)),
                     *("--dapr-grpc-port", str(self.grpc_port)),
                     *("--metrics-port", str(free_port())),
-                    *("--dapr-internal-grpc-port", str(free_port())),
+                    *("--dapr-internal-grpc-port", str(self.internal_port)),
                     *("--placement-host-address", "", "--scheduler-host-address", ""),
                     *self._options,
                 ],

@@ -1,6 +1,7 @@
 """Messages in and out over service invocation: a command is the request, its reply the response."""
 
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -96,8 +97,10 @@ class Participants:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(f"{asked}: {error!r}") from error
         said = f"{asked}: HTTP {response.status}: {body[:500].decode(errors='replace')}"
-        if not response.ok:
+        if response.status != HTTPStatus.OK:
             raise Unavailable(said)
+        if len(body) > self._settings.max_body_bytes:
+            raise Unavailable(f"{said}, which is more than max_body_bytes")
         try:
             reply = read_event(body)
         except Rejected as error:
@@ -107,15 +110,12 @@ class Participants:
         return reply
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        """Raises `Unavailable` for a body that is larger than any message."""
+        """What is larger than any message is not read to its end."""
         body = bytearray()
         async for part in response.content.iter_any():
             body += part
             if len(body) > self._settings.max_body_bytes:
-                raise Unavailable(
-                    f"{response.url}: HTTP {response.status} with more than the "
-                    f"{self._settings.max_body_bytes} bytes that max_body_bytes allows"
-                )
+                break
         return bytes(body)
 
     async def close(self) -> None:
