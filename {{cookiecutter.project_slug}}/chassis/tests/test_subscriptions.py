@@ -177,3 +177,9 @@ async def test_a_command_that_can_never_be_done_is_refused_where_it_asks_for_its
     (refusal,) = broker.published["replies"]
     assert (refusal.type, refusal.causationid) == ("command-refused.v1", "1")
     assert (await service.dead_letters.page(None)).count == 0
+
+
+async def test_a_delivery_that_nobody_here_reads_is_not_answered_with_404(service: Service) -> None:
+    async with running(service) as client:
+        response = await client.post("/events/dropped-since", json={"entries": []})
+    assert response.status_code == 503
