@@ -100,7 +100,11 @@ class Part:
     @property
     def runs_as_it_was(self) -> bool:
         with suppress(psutil.NoSuchProcess):
-            return self.process.is_running() and list(self.process.cmdline()) == self.command
+            return (
+                self.process.is_running()
+                and list(self.process.cmdline()) == list(self.command)
+                and self.process.environ() == dict(self.environment)
+            )
         return False
 
 
