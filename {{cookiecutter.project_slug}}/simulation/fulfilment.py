@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from fastapi import Response
 
+from chassis import derived_id, topic_of
 from chassis.simulation import Check, Scenario, Simulation, World
 from chassis.simulation.process import Process
 from chassis.simulation.world import Work
+from contracts import OrderPlaced, ReserveStock
+from contracts.testing import order_of
 from invariants import Books, violations
 from inventory.api import Receipt, post_receipt
 from inventory.domain import Stock
@@ -22,18 +26,42 @@ SERVICES = ("orders.main", "inventory.main", "payments.main", "shipping.main")
 
 
 def simulation(style: Style) -> Simulation:
-    """I1 to I6, with orders that want the same things, and with poison among the messages."""
+    """I1 to I6, with orders that want the same things, and with poison among the messages.
+
+    Some services are being upgraded meanwhile, and somebody else sends messages under our ids.
+    """
 
     def play(world: World) -> Check:
         patience = world.pick(plans.PATIENCE)
         run = Run(world, style, plans.pick(world, contended=True), patience)
+        world.is_balanced = world.pick((False, True))
+        world.is_rolling_out = world.pick((False, False, True))
+        held = world.pick((*[None] * 6, *plans.HELD))
+        if held is not None:
+            world.hold_back(*held)
         run.begin()
         poison = world.pick((*[None] * 8, *plans.POISONS))
         if poison is not None:
             world.publish_raw(plans.POISONED[style], poison)
-        return lambda: violations(run.books())
+        if world.pick((False, False, False, True)):
+            run.begin_namesake()
+
+        def check() -> list[str]:
+            books = run.books()
+            return [*violations(books), *only_poison_is_dead(books)]
+
+        return check
 
     return of(style, play)
+
+
+def only_poison_is_dead(books: Books) -> list[str]:
+    """Nothing else is given up: no fault lasts so long."""
+    return [
+        f"dead letter: {message.topic} of order {message.order_id} at {message.service}"
+        for message in sorted(books.dead_letters, key=lambda message: (message.topic, message.id))
+        if message.order_id
+    ]
 
 
 def of(style: Style, scenario: Scenario) -> Simulation:
@@ -64,6 +92,18 @@ class Run:
     @property
     def has_ended(self) -> bool:
         return all(order.ended for order in self.books().orders.values())
+
+    def begin_namesake(self) -> None:
+        """Somebody else wants something in vain, and sends it under the id of our first message."""
+        order_id, ours = UUID(derived_id("somebody else")), self._plans[0].order_id
+        order = order_of({plans.NONE: 1})
+        wanted = (
+            OrderPlaced(order_id=order_id, order=order)
+            if self._style is Style.CHOREOGRAPHY
+            else ReserveStock(order_id=order_id, order=order)
+        )
+        id = derived_id(str(ours), topic_of(type(wanted)))
+        self._world.publish(wanted, id=id, source="somebody-else")
 
     def books(self) -> Books:
         return read(self._world, self._style, self._plans, self._goods, self._accepted)

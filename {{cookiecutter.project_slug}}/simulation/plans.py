@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chassis import derived_id, topic_of
 from chassis.simulation import World
-from contracts import OrderDetails, OrderPlaced, ReserveStock, StockReserved
+from contracts import CapturePayment, OrderDetails, OrderPlaced, ReserveStock, StockReserved
 from contracts.testing import order_of
 from orders.domain import Style
 from payments.settings import settings as payments
@@ -22,6 +22,9 @@ POISONED = {
     Style.ORCHESTRATION: topic_of(StockReserved),
     Style.HYBRID: topic_of(ReserveStock),
 }
+
+#: What may not get through for a while, so that a workflow undoes it before it is done.
+HELD = (("inventory", topic_of(ReserveStock)), ("payments", topic_of(CapturePayment)))
 
 #: How long a workflow waits for a step. With the short one it often gives up on a step that is done
 #: all the same, or will be.

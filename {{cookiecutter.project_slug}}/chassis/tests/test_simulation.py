@@ -68,8 +68,8 @@ def test_the_choices_of_a_run_make_that_run_again(simulation: Simulation) -> Non
 
 def test_every_fault_is_met_within_a_few_hundred_schedules(simulation: Simulation) -> None:
     told = "\n".join(line for seed in range(400) for line in simulation.seeded(seed).story)
-    # What happens to turns of workflows is met in test_simulation_workflows.py.
-    others = set(Fault) - {Fault.NONE, Fault.NOT_STORED, Fault.LATE_ANSWER}
+    # The rest happens to workflows and to calls: see the simulation of the whole workspace.
+    others = set(Fault) - {Fault.NONE, Fault.NOT_STORED, Fault.LATE_ANSWER, Fault.REFUSED}
     assert [fault for fault in others if fault.upper() not in told] == []
 
 
@@ -114,7 +114,7 @@ def test_a_planted_fault_is_found_and_its_story_is_short() -> None:
         careful.explore(200)
     # Whatever it was, one unlucky choice is enough for it.
     assert sum(map(bool, found.value.run.choices)) <= 1
-    assert len(found.value.run.story) < 25
+    assert len(found.value.run.story) < 30
 
 
 def test_the_story_marks_the_fault_and_says_how_to_see_it_again() -> None:

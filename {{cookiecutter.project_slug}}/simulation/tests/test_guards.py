@@ -3,15 +3,23 @@
 A guard is taken away by patching it here; the production code has no switch for it.
 """
 
+import asyncio
 import re
 from itertools import count
+from operator import ne
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from chassis.cloudevents import CloudEvent, envelope
 from chassis.deliveries import RETRY
+from chassis.errors import Rejected, Unavailable
 from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing, inbox_key
+from chassis.invocation import Participants
+from chassis.processor import Processor
+from chassis.refusal import CommandRefused
+from chassis.subscriptions import Subscriptions
 from chassis.transaction import Transaction
 from orders.domain import Style
 from simulation.agreement import Agreement
@@ -36,6 +44,10 @@ def breaks(style: Style, message: str) -> bool:
 def ids_that_do_not_follow_from_anything() -> Any:
     ids = count()
     return lambda *_: str(UUID(int=next(ids)))
+
+
+async def nothing(*_: Any) -> None:
+    """Instead of a guard."""
 
 
 def without_recorded_outcomes(monkeypatch: pytest.MonkeyPatch, topic: str | None = None) -> None:
@@ -120,6 +132,84 @@ def test_without_undoing_what_nobody_answered_goods_and_money_are_kept(
     # As if a participant that says nothing had done nothing.
     monkeypatch.setattr("orders.asking.may_be_done", lambda reply: reply is not None)
     assert breaks(style, r"I[13]: ")
+
+
+def test_without_distrust_of_status_codes_what_is_done_counts_as_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ask = Participants.ask
+
+    async def believing(
+        participants: Participants, app_id: str, command: CloudEvent, topic: str
+    ) -> CloudEvent:
+        try:
+            return await ask(participants, app_id, command, topic)
+        except Unavailable as error:
+            if "HTTP 4" not in str(error):
+                raise
+            refused = CommandRefused.of(command, error)
+            return envelope(
+                refused, id="1", source=app_id, traceparent=None, causationid=command.id
+            )
+
+    monkeypatch.setattr(Participants, "ask", believing)
+    assert breaks(Style.ORCHESTRATION, r"I[13]: order \S+ is cancelled")
+
+
+@pytest.mark.parametrize("style", [Style.CHOREOGRAPHY, Style.HYBRID])
+def test_without_tolerance_a_field_that_an_upgrade_adds_is_other_content(
+    monkeypatch: pytest.MonkeyPatch, style: Style
+) -> None:
+    monkeypatch.setattr("chassis.inbox.contradicts", ne)
+    assert breaks(style, "dead letter: ")
+
+
+@pytest.mark.parametrize("style", [Style.CHOREOGRAPHY, Style.HYBRID])
+def test_without_its_source_an_id_is_taken_for_another_ones(
+    monkeypatch: pytest.MonkeyPatch, style: Style
+) -> None:
+    for module in ("inbox", "processor", "deadletters.kept", "simulation.world"):
+        monkeypatch.setattr(f"chassis.{module}.inbox_key", lambda event: f"inbox:{event.id}")
+    assert breaks(style, "dead letter: ")
+
+
+@pytest.mark.parametrize("style", [Style.ORCHESTRATION, Style.HYBRID])
+def test_without_the_barrier_what_was_undone_is_done_afterwards(
+    monkeypatch: pytest.MonkeyPatch, style: Style
+) -> None:
+    monkeypatch.setattr("chassis.handlers.before_do", nothing)
+    assert breaks(style, r"I[13]: order \S+ is cancelled")
+
+
+def test_without_going_on_after_a_crash_what_was_tried_again_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chassis.deadletters.retries.Retries.resume", nothing)
+    assert breaks(Style.CHOREOGRAPHY, r"I6: \S+ \S+ of order .* has neither processed nor dead-let")
+
+
+@pytest.mark.parametrize("style", [Style.CHOREOGRAPHY, Style.HYBRID])
+def test_without_retries_a_failure_for_an_unknown_reason_is_the_last(
+    monkeypatch: pytest.MonkeyPatch, style: Style
+) -> None:
+    attempt = Subscriptions._attempt
+
+    async def once(subscriptions: Subscriptions, raw: bytes, topic: str) -> Exception | None:
+        error = await attempt(subscriptions, raw, topic)
+        return Rejected(str(error)) if isinstance(error, RuntimeError) else error
+
+    monkeypatch.setattr(Subscriptions, "_attempt", once)
+    assert breaks(style, "dead letter: ")
+
+
+def test_without_care_a_leaked_cancellation_ends_all_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(processor: Processor) -> None:
+        while group := await processor._next_group():
+            await processor._bring_to_effect(group)
+
+    monkeypatch.setattr("chassis.processor._result", asyncio.Task.result)
+    monkeypatch.setattr(Processor, "_work", work)
+    assert breaks(Style.CHOREOGRAPHY, r"I2: order \S+ was accepted, and is placed")
 
 
 @pytest.mark.parametrize("style", Style)

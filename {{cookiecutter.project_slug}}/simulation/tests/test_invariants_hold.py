@@ -7,7 +7,7 @@ import pytest
 
 from chassis.simulation import Simulation, schedules
 from chassis.simulation.compare import compare_under
-from chassis.simulation.faults import CRASHES
+from chassis.simulation.faults import CRASHES, Fault
 from orders.domain import Style
 from simulation import fulfilment
 from simulation.agreement import Agreement
@@ -30,6 +30,17 @@ def test_nothing_is_lost_and_nothing_doubled(style: Style) -> None:
 
 def test_orders_end_the_same_way_in_every_style() -> None:
     Agreement().explore(schedules(25), SEED)
+
+
+def test_every_fault_is_met() -> None:
+    missing = {fault.upper() for fault in set(Fault) - {Fault.NONE}}
+    for seed in range(1_000):
+        for style in (Style.ORCHESTRATION, Style.HYBRID):
+            story = simulation(style).seeded(seed).story
+            missing -= {line.rpartition("<-- ")[2] for line in story}
+        if not missing:
+            break
+    assert missing == set()
 
 
 @pytest.mark.parametrize("style", Style)

@@ -10,8 +10,8 @@ from chassis.cloudevents import CloudEvent
 from chassis.errors import Unavailable
 from chassis.simulation import Check, Simulation, World
 from chassis.simulation.broker import Published, SimulatedBroker
+from chassis.simulation.calls import SimulatedParticipants
 from chassis.simulation.process import here
-from chassis.simulation.sidecar import SimulatedParticipants
 from contracts.testing import order_of
 from invariants import violations
 from orders.asking import Asked, Steps

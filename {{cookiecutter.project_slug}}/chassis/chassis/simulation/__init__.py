@@ -13,20 +13,22 @@
 
 `"bank.main"` is the module whose `service` uvicorn serves; a function that returns a `Service`
 will do, too. `explore` runs so many seeds. Each makes one schedule: messages are delayed, reordered
-and repeated up to five times, acknowledgements, requests and replies get lost, ETags lose their
-races, the store and the broker are away, services crash between any two effects and start again,
-and timers fire early. What the check returns must be empty each time. If it is not, the schedule is
-shrunk, and `Broken` tells its story: who did what, in order, with the faults marked.
+and repeated up to five times, a topic is held back while others pass, acknowledgements, requests
+and replies get lost, somebody in between answers with a status code, ETags lose their races, the
+store and the broker are away, handlers are slow, fail once or leak a cancellation, services crash
+between any two effects and start again, and timers fire early. What the check returns must be empty
+each time. If it is not, the schedule is shrunk, and `Broken` tells its story: who did what, in
+order, with the faults marked.
 
 Real: the handlers, API functions, workflows and `main.py` of the services, and of the chassis all
-but `Sidecar` and `Participants`: subscriptions, dead letters, inbox, processor with its groups,
+but `Sidecar`: service invocation, subscriptions, dead letters, inbox, processor with its groups,
 transactions, workflow host; of the SDK what runs a turn of a workflow. Two replicas of each service
 share a store, so races for an ETag are real ones.
 
-Simulated: broker, store, workflow engine, service invocation, clock. There is no HTTP: an endpoint
-is called as a function, so validation of requests, tokens and middleware are not part of it. A
-replica that crashes starts with a new event loop and a new queue, but module globals survive. The
-broker delivers one message at a time and never gives up on one.
+Simulated: broker, store, workflow engine, network, clock. There is no HTTP: an endpoint is called
+as a function, so validation of requests, tokens and middleware are not part of it. A replica that
+crashes starts with a new event loop and a new queue, but module globals survive. The broker
+delivers up to three messages in one bulk, and never gives up on one.
 """
 
 from chassis.simulation.histories import Recording

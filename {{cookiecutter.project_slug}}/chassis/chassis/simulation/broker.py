@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -21,12 +22,14 @@ from chassis.simulation.process import Process
 from chassis.testing.table import require_to_fit
 
 if TYPE_CHECKING:
-    from chassis.simulation.world import World
+    from chassis.simulation.world import Pending, World
 
 #: `components/resiliency.yaml`: tried again so soon. It gives up far later than our faults do.
 RETRY_SECONDS = 3.0
 #: Whoever fails so often without a fault will fail for ever.
 MAX_FAILURES = 20
+#: Messages of one bulk; in twos and threes they find out all that a hundred would.
+MAX_BULK = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class SimulatedBroker:
         self.log: list[Published] = []
         self._world = world
         self._subscribers = defaultdict(list, subscribers)
+        #: What waits to be delivered, by service and topic.
+        self._queues: dict[tuple[str, str], dict[Delivery, Pending]] = defaultdict(dict)
 
     def subscribers(self, topic: str) -> Sequence[str]:
         return self._subscribers[topic]
@@ -72,33 +77,60 @@ class SimulatedBroker:
             self._send(Delivery(message, service))
 
     def _send(self, delivery: Delivery, can_fail: Sequence[Fault] = faults.DELIVER) -> None:
+        subscription = (delivery.service, delivery.message.topic)
+        queue = self._queues[subscription]
+
         def arrive(fault: Fault) -> None:
+            del queue[delivery]
+            if fault is Fault.HELD:
+                self._world.hold_back(*subscription)
+            if wait := self._world.held_back(*subscription):
+                self._world.later(wait, lambda: self._send(delivery))
+                return
             for _ in range(COPIES.get(fault, 1) - 1):
                 self._send(Delivery(delivery.message, delivery.service), (Fault.NONE,))
+            # What waits for the same service, too, may come in the same bulk.
+            bulk = [delivery]
+            for _ in range(self._world.choices.order(min(len(queue) + 1, MAX_BULK))):
+                another, waiting = queue.popitem()
+                self._world.forget(waiting)
+                self._world.tell("broker", f"{another.message}, in the same bulk")
+                bulk.append(another)
             process = self._world.process_of(delivery.service)
-            process.owes[delivery] = lambda: self._send(delivery)
-            process.spawn(self._deliver(process, delivery))
+            for each in bulk:
+                process.owes[each] = partial(self._send, each)
+            process.spawn(self._deliver(process, delivery.message.topic, bulk))
 
-        self._world.wait("broker", f"{delivery.message} to {delivery.service}", can_fail, arrive)
+        what = f"{delivery.message} to {delivery.service}"
+        queue[delivery] = self._world.wait("broker", what, can_fail, arrive)
 
-    async def _deliver(self, process: Process, delivery: Delivery) -> None:
-        message = delivery.message
-        verdict = await _bulk(process.member.endpoints[f"/events/{message.topic}"], message.raw)
-        if verdict == SUCCESS:
+    async def _deliver(self, process: Process, topic: str, bulk: Sequence[Delivery]) -> None:
+        endpoint = process.member.endpoints[f"/events/{topic}"]
+        statuses = await _bulk(endpoint, [delivery.message.raw for delivery in bulk])
+        for delivery, status in zip(bulk, statuses, strict=True):
+            await self._acknowledge(process, delivery, status)
+
+    async def _acknowledge(self, process: Process, delivery: Delivery, status: str) -> None:
+        if status == SUCCESS:
             try:
-                await process.effect(f"acknowledge {message}", faults.ACKNOWLEDGE, lambda: None)
+                what = f"acknowledge {delivery.message}"
+                await process.effect(what, faults.ACKNOWLEDGE, lambda: None)
             except Unavailable:
-                verdict = "not acknowledged"
+                status = "not acknowledged"
         del process.owes[delivery]
-        if verdict != SUCCESS:
+        if status != SUCCESS:
             delivery.failures += 1
             if delivery.failures < MAX_FAILURES:
                 self._world.later(RETRY_SECONDS, lambda: self._send(delivery))
 
 
-async def _bulk(endpoint: Any, raw: bytes) -> str:
-    """The verdict of the service. Whatever it raises is an HTTP 500 to the sidecar: try again."""
-    body = json.dumps({"entries": [{"entryId": "1", "event": b64encode(raw).decode()}]}).encode()
+async def _bulk(endpoint: Any, raws: Sequence[bytes]) -> list[str]:
+    """The statuses of the service. Whatever it raises is an HTTP 500 to the sidecar: try again."""
+    entries = [
+        {"entryId": str(number), "event": b64encode(raw).decode()}
+        for number, raw in enumerate(raws)
+    ]
+    body = json.dumps({"entries": entries}).encode()
 
     scope = {"type": "http", "headers": [(b"content-length", b"%d" % len(body))]}
 
@@ -108,6 +140,5 @@ async def _bulk(endpoint: Any, raw: bytes) -> str:
     try:
         answer = await endpoint(Request(scope, receive))
     except Exception as error:
-        return f"HTTP 500: {error!r}"
-    verdict: str = answer["statuses"][0]["status"]
-    return verdict
+        return [f"HTTP 500: {error!r}"] * len(raws)
+    return [each["status"] for each in answer["statuses"]]

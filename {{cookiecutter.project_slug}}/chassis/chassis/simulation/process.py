@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from chassis.cloudevents import CloudEvent
 from chassis.errors import StaleWrite, Unavailable
 from chassis.service import Service
 from chassis.simulation.clock import Timer
@@ -68,6 +69,8 @@ class Process:
         self.worker: Worker | None = None
         #: What the outside does once it finds this process gone: deliver again, give up a call.
         self.owes: dict[object, Callable[[], None]] = {}
+        #: The ids of the messages that take a handler long here.
+        self.slow: set[str] = set()
         self._ready: deque[Call] = deque()
         self._is_awake = False
         self._tasks: list[asyncio.Task[Any]] = []
@@ -79,10 +82,22 @@ class Process:
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         self.create_task(work)
 
+    @property
+    def is_newer(self) -> bool:
+        """Whether it is of the next release: what it sends has one optional field more."""
+        return self.world.is_rolling_out and self.number > 0
+
+    def said(self, event: CloudEvent) -> CloudEvent:
+        """The event as this release of the service sends it."""
+        if not self.is_newer:
+            return event
+        return event.model_copy(update={"data": {**event.data, "more": self.name}})
+
     async def effect(self, what: str, faults: Sequence[Fault], happen: Callable[[], T]) -> T:
         """Something that leaves the process: it waits its turn, and one of the faults may hit it.
 
-        Raises `Unavailable` when it did not happen, or when nobody heard that it did.
+        Raises `Unavailable` when it did not happen, or when nobody heard that it did, and
+        `HttpError` when somebody in between answers.
         """
         done: asyncio.Future[T] = self.create_future()
         if self.alive:
@@ -100,6 +115,8 @@ class Process:
                 return
             if fault is Fault.LOST:
                 error = Unavailable(f"{what}: lost")
+            elif fault is Fault.REFUSED:
+                error = self.world.in_between(what)
             elif fault is Fault.RACE_LOST:
                 error = StaleWrite(what)
             else:
@@ -121,6 +138,11 @@ class Process:
                 done.set_result(cast(T, result))
 
         return arrive
+
+    def crash(self) -> None:
+        """Unless it has died already."""
+        if self.alive:
+            self.world.crash(self)
 
     def end(self) -> None:
         """Its tasks are cancelled, cut off from everything: only their own `finally` still runs."""

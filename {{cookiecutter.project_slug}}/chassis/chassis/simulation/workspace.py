@@ -3,19 +3,35 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime, tzinfo
 from importlib.util import find_spec, module_from_spec
+from typing import Any
 from unittest.mock import patch
 
+from chassis.cloudevents import CloudEvent
+from chassis.handlers import Step
+from chassis.messages import Message
 from chassis.service import Service
+from chassis.simulation import faults
+from chassis.simulation.calls import SimulatedParticipants
+from chassis.simulation.faults import Fault
 from chassis.simulation.hosting import SimulatedClient, SimulatedRuntime
-from chassis.simulation.process import Member, Process
-from chassis.simulation.sidecar import SimulatedParticipants, SimulatedSidecar, is_simulated
+from chassis.simulation.process import Member, Process, here
+from chassis.simulation.sidecar import SimulatedSidecar, is_simulated
+from chassis.transaction import Transaction
 
 #: A function that composes a service, or the module that does: "orders.main".
 Composition = Callable[[], Service] | str
+
+
+#: Longer than a group waits for a handler, and than a delivery does.
+SLOW_SECONDS = 6.0
+#: Before what has failed is tried again.
+CRASH_SECONDS = 0.3
+
+RunStep = Callable[[Step, CloudEvent, Transaction], Coroutine[Any, Any, tuple[Message, ...]]]
 
 
 class VirtualDatetime(datetime):
@@ -33,6 +49,29 @@ class NoJitter:
     @staticmethod
     def uniform(_: float, high: float) -> float:
         return high
+
+
+def with_faults(run: RunStep) -> RunStep:
+    """A `Step.run` of handlers that may be slow, cancelled from within, or fail this once."""
+
+    async def run_step(step: Step, event: CloudEvent, tx: Transaction) -> tuple[Message, ...]:
+        process = here()
+        fault = faults.HANDLE[process.world.choices.fault(len(faults.HANDLE))]
+        if fault is not Fault.NONE:
+            process.world.tell(process.name, f"handle {step.topic} of {event.subject}", fault)
+        if fault is Fault.SLOW:
+            process.slow.add(event.id)
+        if event.id in process.slow:
+            await asyncio.sleep(SLOW_SECONDS)
+        if fault is Fault.CANCELLED:
+            raise asyncio.CancelledError
+        if fault is Fault.CRASH_SOON:
+            process.world.later(CRASH_SECONDS, process.crash)
+        if fault in (Fault.FAILED, Fault.CRASH_SOON):
+            raise RuntimeError("nobody knows why")
+        return await run(step, event, tx)
+
+    return run_step
 
 
 def compose(compositions: Sequence[Composition], replicas: int) -> dict[str, list[Member]]:
@@ -74,6 +113,7 @@ def simulated() -> Iterator[None]:
         stack.enter_context(patch("chassis.workflow_host.WorkflowRuntime", SimulatedRuntime))
         stack.enter_context(patch("chassis.workflow_host.DaprWorkflowClient", SimulatedClient))
         stack.enter_context(patch("chassis.processor.random", NoJitter))
+        stack.enter_context(patch.object(Step, "run", with_faults(Step.run)))
         # A tenth of the time, and nobody looks at the traces.
         stack.enter_context(patch("chassis.inbox.consuming", lambda *_: nullcontext()))
         modules = ("cloudevents", "transaction", "deadletters.letter", "deadletters.kept")

@@ -1,8 +1,8 @@
 """Everything outside of the services, and what happens next in it: one step, one choice.
 
 The services are real: handlers, API functions, inbox, processor, transactions, subscriptions,
-dead letters and workflow host. Simulated are the broker, the stores, the workflow engine, service
-invocation and the clock.
+service invocation, dead letters and workflow host. Simulated are the broker, the stores, the
+workflow engine, the network and the clock.
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -20,7 +20,7 @@ from chassis.simulation.broker import Published, SimulatedBroker
 from chassis.simulation.choices import Choices
 from chassis.simulation.clock import Clock, Timer
 from chassis.simulation.engine import SimulatedEngine
-from chassis.simulation.faults import Fault
+from chassis.simulation.faults import Fault, HttpError
 from chassis.simulation.process import Member, Process
 from chassis.simulation.sdk import Worker
 from chassis.testing.table import Table
@@ -34,6 +34,11 @@ ASK_AGAIN_SECONDS = 1.0
 MAX_ASKS = 50
 #: Several times more than any run needs that comes to an end.
 MAX_STEPS = 1_500
+
+#: After these a client asks again: for want of an answer, at a 5xx, or at one of somebody between.
+NO_ANSWER = (Unavailable, TimeoutError, RuntimeError, HttpError)
+#: For so long nothing of a topic gets through: some workflows give a step up meanwhile.
+HELD_SECONDS = 5.0
 
 Work = Callable[[Process], Coroutine[Any, Any, T]]
 
@@ -76,8 +81,14 @@ class World:
         self.story: list[str] = []
         #: Processes with something ready to run.
         self.awake: list[Process] = []
+        #: One replica of each service is of the next release.
+        self.is_rolling_out = False
+        #: The replicas of a service take turns; else the first one mostly does all.
+        self.is_balanced = False
         self.steps = 0
         self._pending: list[Pending] = []
+        #: Until when nothing of a topic gets through to a service.
+        self._held: dict[tuple[str, str], float] = {}
         self._waiting_timers = 0
         self._stores = {app_id: Table(lambda: self.clock.now) for app_id in members}
         subscribers: dict[str, list[str]] = {}
@@ -102,9 +113,11 @@ class World:
         """What this run is about: the first option is the plain one."""
         return options[self.choices.data(len(options))]
 
-    def publish(self, message: Message, *, id: str, topic: str | None = None) -> None:
-        """An event from somebody who is not part of this."""
-        event = envelope(message, id=id, source="outside", traceparent=None, time=self.clock.time)
+    def publish(
+        self, message: Message, *, id: str, topic: str | None = None, source: str = "outside"
+    ) -> None:
+        """A message from somebody who is not part of this."""
+        event = envelope(message, id=id, source=source, traceparent=None, time=self.clock.time)
         self.broker.publish(topic or topic_of(type(message)), [event])
 
     def publish_raw(self, topic: str, raw: bytes) -> None:
@@ -122,13 +135,21 @@ class World:
         """A client that asks the service's API, again and again until there is an answer."""
 
         def reply(result: T | Exception) -> None:
-            if isinstance(result, (Unavailable, TimeoutError)) and asks > 1:
+            if isinstance(result, NO_ANSWER) and asks > 1:
                 again = lambda: self.request(app_id, what, work, answered, asks - 1)  # noqa: E731
                 self.later(ASK_AGAIN_SECONDS, again)
             else:
                 answered(result)
 
         self._call(None, app_id, what, work, reply)
+
+    def hold_back(self, app_id: str, topic: str) -> None:
+        """For a while nothing of this topic gets through, so other topics overtake it."""
+        self._held[app_id, topic] = self.clock.now + HELD_SECONDS
+
+    def held_back(self, app_id: str, topic: str) -> float:
+        """For so many seconds more."""
+        return max(0.0, self._held.get((app_id, topic), 0.0) - self.clock.now)
 
     def store(self, app_id: str) -> Table:
         return self._stores[app_id]
@@ -161,9 +182,15 @@ class World:
         can_fail: Sequence[Fault],
         happen: Callable[[Fault], None],
         owner: Process | None = None,
-    ) -> None:
+    ) -> Pending:
         """It happens some time, and one of the faults may hit it."""
-        self._pending.append(Pending(who, what, can_fail, happen, owner))
+        pending = Pending(who, what, can_fail, happen, owner)
+        self._pending.append(pending)
+        return pending
+
+    def forget(self, pending: Pending) -> None:
+        """It happens as a part of something else."""
+        self._pending.remove(pending)
 
     def later(self, delay: float, happen: Callable[[], None]) -> Timer:
         def due() -> None:
@@ -186,7 +213,8 @@ class World:
     def process_of(self, app_id: str) -> Process:
         """The replica that gets what comes next."""
         processes = self._processes[app_id]
-        return processes[self.choices.order(len(processes))]
+        turn = self.steps if self.is_balanced else 0
+        return processes[(turn + self.choices.order(len(processes))) % len(processes)]
 
     def worker_of(self, app_id: str) -> Worker:
         """Raises `LookupError` if the service hosts no workflows."""
@@ -210,8 +238,8 @@ class World:
     def _start(self, process: Process) -> None:
         process.spawn(_start(process, workflows=self._workflows))
 
-    async def ask(self, caller: Process, app_id: str, what: str, work: Work[T]) -> T:
-        """Service invocation. Raises what the service raised, or `Unavailable`."""
+    async def ask(self, caller: Process, app_id: str, topic: str, what: str, work: Work[T]) -> T:
+        """Service invocation. Raises what the service raised, `Unavailable` or `HttpError`."""
         done = caller.create_future()
 
         def reply(result: T | Exception) -> None:
@@ -222,7 +250,7 @@ class World:
             else:
                 done.set_result(result)
 
-        self._call(caller, app_id, what, work, reply)
+        self._call(caller, app_id, what, work, reply, topic)
         answer: T = await done
         return answer
 
@@ -233,13 +261,24 @@ class World:
         what: str,
         work: Work[T],
         reply: Callable[[T | Exception], None],
+        topic: str = "",
     ) -> None:
         def arrive(fault: Fault) -> None:
             if fault is Fault.LOST:
                 reply(Unavailable(f"{what}: the request was lost"))
                 return
+            if fault is Fault.REFUSED:
+                reply(self.in_between(what))
+                return
             if fault is Fault.CRASH_BEFORE and caller is not None:
                 self.crash(caller)
+                return
+            if fault is Fault.HELD:
+                self.hold_back(app_id, topic)
+            if wait := self.held_back(app_id, topic):
+                # Whoever does not wait any longer cannot take it back.
+                self.later(wait, lambda: serve(ignored))
+                reply(Unavailable(f"{what}: no answer in time"))
                 return
             if fault is Fault.TWICE:
                 self.wait("network", f"{what}, again", (Fault.NONE,), lambda _: serve(ignored))
@@ -259,6 +298,10 @@ class World:
         can_fail = faults.CALL if caller is not None else faults.REQUEST
         who = caller.name if caller is not None else "client"
         self.wait(who, f"ask {app_id}: {what}", can_fail, arrive, caller)
+
+    def in_between(self, what: str) -> HttpError:
+        status = faults.IN_BETWEEN[self.steps % len(faults.IN_BETWEEN)]
+        return HttpError(status, f"{what}: somebody in between says {status}")
 
     def run(self) -> None:
         """Until nothing can happen any more, or something has happened that must not."""
@@ -317,7 +360,7 @@ async def _serve(
     failed = f" with {result!r}" if isinstance(result, Exception) else ""
     try:
         await process.effect(f"reply to {what}{failed}", faults.REPLY, lambda: None)
-    except Unavailable as lost:
+    except (Unavailable, HttpError) as lost:
         result = lost
     del process.owes[call]
     reply(result)
