@@ -24,6 +24,7 @@ from chassis.invocation import Participants
 from chassis.late_answers import ANSWER, LateAnswers
 from chassis.ports import Write
 from chassis.processor import Processor
+from chassis.refusal import CommandRefused
 from chassis.telemetry import consuming
 from chassis.transaction import Transaction
 from chassis.workflow_host import WorkflowHost
@@ -229,6 +230,30 @@ def delay_calls(alteration: Alteration) -> None:
     replace(Participants, "ask", delayed)
 
 
+def believe_status_codes(alteration: Alteration) -> None:
+    """Negative control: a 4xx counts as the participant's refusal, whoever it is of."""
+    ask = Participants.ask
+
+    async def believing(
+        participants: Participants, app_id: str, command: CloudEvent, topic: str
+    ) -> CloudEvent:
+        try:
+            return await ask(participants, app_id, command, topic)
+        except Unavailable as error:
+            if "HTTP 4" not in str(error):
+                raise
+            mark(f"{topic} counts as refused: {error}")
+            return envelope(
+                CommandRefused.of(command, error),
+                id=str(uuid4()),
+                source=app_id,
+                traceparent=command.traceparent,
+                causationid=command.id,
+            )
+
+    replace(Participants, "ask", believing)
+
+
 def without_inbox(alteration: Alteration) -> None:
     """Negative control: every delivery runs its handler."""
     get = Transaction.get
@@ -291,6 +316,7 @@ ALTERATIONS: dict[str, Callable[[Alteration], None]] = {
     "repeat-calls": repeat_calls,
     "delay-calls": delay_calls,
     "with-repeats": with_repeats,
+    "believe-status-codes": believe_status_codes,
     "without-inbox": without_inbox,
     "without-recorded-outcomes": without_recorded_outcomes,
     "without-guards": without_guards,

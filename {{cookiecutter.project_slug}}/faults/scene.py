@@ -1,14 +1,19 @@
 """Where a fault is made: the system, the orders that flow through it, and what was counted."""
 
 import asyncio
+import os
+import socket
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
+from devstack import ports, processes
 from faults.alterations import MARK
 from faults.load import Load
-from faults.parts import START_SECONDS, Part, Parts
+from faults.parts import START_SECONDS, STOP_SECONDS, Part, Parts
 from faults.streams import Streams
 from faults.waiting import until
 
@@ -71,19 +76,51 @@ class Scene:
         nth: int = 1,
         topics: Sequence[str] = (),
         seconds: float = 0.0,
+        environment: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Part]:
         """The service, served by `faults.launcher`; afterwards it is as it was."""
         app = self.parts.apps[service]
         python, _, *uvicorn = app.command
         launcher = [python, "-m", "faults.launcher", *alterations]
         options = [f"--nth={nth}", f"--topics={','.join(topics)}", f"--seconds={seconds}"]
-        async with changed(app, [*launcher, *options, "--", *uvicorn]):
+        async with changed(app, [*launcher, *options, "--", *uvicorn], environment):
             altered = app.log
             try:
                 yield app
             finally:
                 if app.log == altered:
                     self.injected += marks(app)
+
+    @asynccontextmanager
+    async def proxy(self, name: str, port: int, share: float, *refusals: str) -> AsyncIterator[int]:
+        """A proxy to this port that answers a share of the requests itself. Yields its own port.
+
+        `refusals` are those of `faults.proxy`.
+        """
+        own = _free_port()
+        options = [f"--listen={own}", f"--to={port}", f"--share={share}"]
+        name = f"proxy-of-{name}-{own}"
+        process = processes.start(
+            name, [sys.executable, "-m", "faults.proxy", *options, *refusals], dict(os.environ)
+        )
+
+        async def listens() -> bool:
+            processes.require_alive(name, process)
+            return ports.answers(own)
+
+        try:
+            await until(f"{name}: ready", listens, START_SECONDS)
+            yield own
+        finally:
+            process.terminate()
+            await asyncio.to_thread(process.wait, STOP_SECONDS)
+            self.injected += _marks(processes.LOGS / f"{name}.log")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
@@ -104,7 +141,9 @@ async def changed(
 
 
 def marks(part: Part) -> int:
-    if part.log is None:
-        return 0
-    lines = part.log.read_text(errors="replace").splitlines()
+    return 0 if part.log is None else _marks(part.log)
+
+
+def _marks(log: Path) -> int:
+    lines = log.read_text(errors="replace").splitlines()
     return sum(line.startswith(MARK) for line in lines)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from inspect import getdoc
 
-from faults.catalogue import kills, messages, outages
+from faults.catalogue import between, kills, messages, outages
 from faults.parts import Parts
 from faults.scene import Scene
 
@@ -52,6 +52,7 @@ FAULTS = _named(
     messages.poison,
     messages.slow_handler,
     messages.lost_reply,
+    between.refused_in_between,
     kills.participant_killed,
     kills.orders_killed,
     kills.host_killed,

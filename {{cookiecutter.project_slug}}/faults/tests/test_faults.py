@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from random import Random
 
@@ -13,7 +14,7 @@ from demo.client import Client
 from devstack import profiles, stack
 from devstack.daprfile import DaprFile
 from faults import components, run
-from faults.catalogue import FAULTS, Fault
+from faults.catalogue import FAULTS, Fault, between
 from faults.parts import Parts
 from faults.run import Result
 from faults.scene import Scene, changed
@@ -59,6 +60,7 @@ async def make(parts: Parts) -> AsyncIterator[Run]:
         ("duplicates", "choreography"),
         ("participant-killed", "hybrid"),
         ("host-killed", "orchestration"),
+        ("refused-in-between", "orchestration"),
     ],
 )
 async def test_all_orders_end_and_all_books_agree(make: Run, name: str, style: str) -> None:
@@ -114,6 +116,21 @@ async def test_without_recorded_outcomes_a_lost_reply_is_lost_for_ever(make: Run
     result = await make(Fault("no-outcomes", lose), "choreography", patience=PATIENCE_SECONDS)
 
     assert any("I2" in violation for violation in result.violations)
+
+
+async def test_what_counts_as_refused_by_a_status_code_is_done_all_the_same(make: Run) -> None:
+    async def believe(scene: Scene) -> None:
+        async with (
+            between.proxies(scene, share=0.5) as through,
+            scene.altered("orders", "believe-status-codes", environment=through),
+        ):
+            await scene.load.all_accepted()
+            await scene.load.all_ended(PATIENCE_SECONDS)
+
+    result = await make(Fault("status-codes", believe), "orchestration", patience=PATIENCE_SECONDS)
+
+    # Somebody in between has said "refused", so goods or money of a cancelled order are kept.
+    assert any(re.match("I[134]:", violation) for violation in result.violations)
 
 
 async def test_what_an_app_misses_while_it_is_away_is_done_though_its_sidecar_gave_it_up(
