@@ -44,6 +44,9 @@ CANCEL_SECONDS = 1.0
 MAX_SLOW = 50
 # Messages that were slow once go to the slow ones at once when they come again.
 MAX_KNOWN_SLOW = 1_000
+# The last attempts of a slow handler, while no group of this process commits; and for how long
+# the groups wait then. Against other replicas there is no such help.
+EXCLUSIVE_ATTEMPTS, EXCLUSIVE_SECONDS = 2, 5.0
 
 Done = asyncio.Future[tuple[Outgoing, ...]]
 Waiting = tuple[Delivery, Done]
@@ -72,6 +75,10 @@ class Processor:
         self._sending: set[asyncio.Task[None]] = set()
         self._slow: set[asyncio.Task[None]] = set()
         self._known_slow: OrderedDict[str, None] = OrderedDict()
+        #: Held while a group is brought to its effect, and by an exclusive attempt.
+        self._turn = asyncio.Lock()
+        #: Held by whoever waits for an exclusive attempt, so that a group comes between two.
+        self._next_turn = asyncio.Lock()
         self._worker: asyncio.Task[None] | None = None
 
     async def process(
@@ -101,6 +108,7 @@ class Processor:
     def start(self) -> None:
         # A queue belongs to the event loop that first waits for it.
         self._waiting = asyncio.Queue(MAX_WAITING)
+        self._turn, self._next_turn = asyncio.Lock(), asyncio.Lock()
         self._sending, self._slow = set(), set()
         self._known_slow.clear()
         self._worker = asyncio.create_task(self._work(), name="processor")
@@ -120,7 +128,8 @@ class Processor:
     async def _work(self) -> None:
         while group := await self._next_group():
             try:
-                await self._bring_to_effect(group)
+                async with self._turn:
+                    await self._bring_to_effect(group)
             except (Exception, asyncio.CancelledError) as error:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
@@ -243,26 +252,44 @@ class Processor:
 
     async def _bring_to_effect_apart(self, delivery: Delivery, done: Done) -> None:
         for attempt in range(MAX_ATTEMPTS):
-            snapshot = Snapshot(self._store)
-            run = asyncio.create_task(self._run_once(delivery, snapshot, self._handler_timeout))
-            await asyncio.wait([run], timeout=self._handler_timeout + CANCEL_SECONDS)
-            result = _result(run)
-            if done.done():
-                return
-            if not isinstance(result, tuple):
-                fail([(delivery, done)], result)
-                return
             try:
-                await self._store.commit(list(snapshot.writes.values()))
+                if attempt < MAX_ATTEMPTS - EXCLUSIVE_ATTEMPTS:
+                    outcomes = await self._commit_apart(delivery, done, self._handler_timeout)
+                else:
+                    # On a busy key, the groups would win each race.
+                    seconds = min(EXCLUSIVE_SECONDS, self._handler_timeout)
+                    async with self._next_turn, self._turn:
+                        outcomes = await self._commit_apart(delivery, done, seconds)
             except StaleWrite:
                 await _pause_after(attempt)
                 continue
             except Exception as error:
                 fail([(delivery, done)], error)
                 return
-            await self._send([(delivery, done, result)])
+            await self._send([(delivery, done, outcomes)])
             return
         fail([(delivery, done)], _lost_races())
+
+    async def _commit_apart(
+        self, delivery: Delivery, done: Done, seconds: float
+    ) -> tuple[Outgoing, ...]:
+        """Raises what the handler or the commit raises."""
+        snapshot = Snapshot(self._store)
+        result: Result = TooSlow()
+        if not done.done():
+            result = await self._run_in_time(delivery, snapshot, seconds)
+        if done.done():
+            raise TooSlow
+        if not isinstance(result, tuple):
+            raise result
+        await self._store.commit(list(snapshot.writes.values()))
+        return result
+
+    async def _run_in_time(self, delivery: Delivery, snapshot: Snapshot, seconds: float) -> Result:
+        """Left behind if it does not end when it is cancelled."""
+        run = asyncio.create_task(self._run_once(delivery, snapshot, seconds))
+        await asyncio.wait([run], timeout=seconds + CANCEL_SECONDS)
+        return _result(run)
 
     def _start(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(work)

@@ -395,6 +395,33 @@ async def test_more_slow_handlers_than_there_is_room_for_are_tried_later(
     await processor.stop()
 
 
+async def test_a_slow_handler_on_a_busy_key_wins_its_last_races(
+    store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.processor.GROUP_SECONDS", 0.01)
+    monkeypatch.setattr("chassis.processor.random.uniform", lambda low, high: 0)
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
+    processor.start()
+    deposits = 0
+
+    async def keep_busy() -> None:
+        nonlocal deposits
+        while True:
+            await processor.process(event(f"busy-{deposits}", amount=1), DEPOSIT)
+            deposits += 1
+
+    async def slow(asked: Deposit, tx: Transaction) -> Deposited:
+        deposited = await deposit(asked, tx)
+        await asyncio.sleep(0.02)
+        return deposited
+
+    busy = asyncio.create_task(keep_busy())
+    (deposited,) = await processor.process(event("slow", amount=1_000_000), step(slow, Deposit))
+    assert deposited.data["balance"] > 1_000_000
+    busy.cancel()
+    await processor.stop()
+
+
 async def test_a_delivery_that_nobody_waits_for_any_more_is_not_worked_on(
     store: MemoryStore, broker: MemoryBroker
 ) -> None:
