@@ -197,13 +197,19 @@ class Processor:
             for delivery, _ in group
         ]
         await asyncio.wait(runs, timeout=self._group_seconds + CANCEL_SECONDS)
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._group_seconds
         committed: Committed = []
         doubtful: list[Waiting] = []
         for (delivery, done), run in zip(group, runs, strict=True):
             result = _result(run)
-            # The others have ended, so nothing overtakes it again.
+            # The others have ended, so nothing overtakes it again. On a hot key that is one after
+            # the other: those for which the group has no time left run apart.
             while isinstance(result, Overtaken):
-                result = await self._run_once(delivery, snapshot, self._group_seconds)
+                left = deadline - now()
+                result = (
+                    TooSlow() if left <= 0 else await self._run_in_time(delivery, snapshot, left)
+                )
             if isinstance(result, tuple):
                 committed.append((delivery, done, result))
             elif isinstance(result, TooSlow):

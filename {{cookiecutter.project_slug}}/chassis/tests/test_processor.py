@@ -113,6 +113,32 @@ async def test_a_handler_that_was_overtaken_while_it_waited_is_run_once_more(
     assert len({outcome.data["balance"] for (outcome,) in results}) == 4
 
 
+async def test_handlers_that_overtake_each_other_on_one_key_do_not_hold_back_another(
+    store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.processor.GROUP_SECONDS", 0.05)
+    monkeypatch.setattr("chassis.processor.random.uniform", lambda low, high: 0)
+
+    async def calls_somebody(asked: Deposit, tx: Transaction) -> Deposited:
+        deposited = await deposit(asked, tx)
+        await asyncio.sleep(0.03)
+        return deposited
+
+    hot = step(calls_somebody, Deposit)
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
+    processor.start()
+    deposits = [
+        asyncio.create_task(processor.process(event(str(n), account="hot", amount=1), hot))
+        for n in range(20)
+    ]
+    await asyncio.sleep(0)
+    await processor.process(event("other", amount=5), DEPOSIT)
+    assert not all(task.done() for task in deposits)
+    await asyncio.gather(*deposits)
+    assert store.get("hot", int) == 20
+    await processor.stop()
+
+
 async def test_one_event_delivered_twice_in_a_group_has_one_effect(
     processor: Processor, store: MemoryStore
 ) -> None:
