@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from chassis.errors import Unavailable
+from chassis.errors import Busy
 
 #: Longer than a commit takes, and not so long that callers pile up.
 WAIT_SECONDS = 10.0
@@ -24,7 +24,7 @@ class ByteBudget:
 
     @asynccontextmanager
     async def hold(self, size: int, seconds: float | None = None) -> AsyncIterator[None]:
-        """Raises `Unavailable` when there is no room in time, by default `WAIT_SECONDS`."""
+        """Raises `Busy` when there is no room in time, by default `WAIT_SECONDS`."""
         size = min(size, self._limit)
         if self._waiting or self._held + size > self._limit:
             await self._wait(size, WAIT_SECONDS if seconds is None else seconds)
@@ -45,7 +45,7 @@ class ByteBudget:
             # It may have got its turn at that same moment; if not, it is in nobody's way any more.
             self._give_back(0 if turn.cancelled() else size)
             if isinstance(error, TimeoutError):
-                raise Unavailable(
+                raise Busy(
                     f"too much is being handled: no room for {size} bytes in {seconds:.0f} s"
                 ) from error
             raise

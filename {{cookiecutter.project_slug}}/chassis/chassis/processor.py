@@ -92,18 +92,25 @@ class Processor:
     ) -> tuple[CloudEvent, ...]:
         """The outcomes of the event, after they were stored and sent.
 
-        Raises `Unavailable` or `TimeoutError` if the event should come again, and whatever the
-        handler raised if it should not.
+        Raises `Busy` if its turn did not come in time, `Unavailable` or `TimeoutError` if the
+        event should come again, and whatever the handler raised if it should not.
         """
+        seconds = 2 * self._handler_timeout
         delivery = Delivery(event, step, destination, is_command, lasts)
         done: Done = asyncio.get_running_loop().create_future()
         # When the time is up, `done` is cancelled: nobody works on this delivery any more.
-        async with asyncio.timeout(2 * self._handler_timeout):
-            if self._known_slow and inbox_key(event) in self._known_slow:
-                self._run_apart(delivery, done)
-            else:
-                await self._waiting.put((delivery, done))
-            return tuple(outgoing.event for outgoing in await done)
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                if self._known_slow and inbox_key(event) in self._known_slow:
+                    self._run_apart(delivery, done)
+                else:
+                    await self._waiting.put((delivery, done))
+                return tuple(outgoing.event for outgoing in await done)
+        except TimeoutError as error:
+            if not limit.expired() or inbox_key(event) in self._known_slow:
+                raise
+            # Its handler is not what took so long.
+            raise Busy(f"too much is being handled: not done within {seconds:.0f} s") from error
 
     def start(self) -> None:
         # A queue belongs to the event loop that first waits for it.

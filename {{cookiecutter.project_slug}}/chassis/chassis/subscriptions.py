@@ -217,9 +217,9 @@ class Subscriptions(DaprApp):
         try:
             async with self._handled.hold(len(raw)):
                 return await self._attempt_now(raw, topic)
-        except Unavailable as error:
+        except Busy as error:
             # There was no room for it, so it was not tried: however often, it is not given up.
-            return Busy(str(error))
+            return error
 
     async def _attempt_now(self, raw: bytes, topic: str) -> Exception | None:
         try:

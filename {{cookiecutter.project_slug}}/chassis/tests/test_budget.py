@@ -4,7 +4,7 @@ import pytest
 
 from chassis import budget as budget_module
 from chassis.budget import ByteBudget
-from chassis.errors import Unavailable
+from chassis.errors import Busy
 
 
 async def hold(budget: ByteBudget, size: int, until: asyncio.Event, began: list[int]) -> None:
@@ -38,7 +38,7 @@ async def test_no_more_is_held_at_once_than_the_budget_has() -> None:
 async def test_what_is_larger_than_the_budget_gets_all_of_it() -> None:
     budget = ByteBudget(10)
     async with budget.hold(1_000):
-        with pytest.raises(Unavailable, match="no room for 1 bytes"):
+        with pytest.raises(Busy, match="no room for 1 bytes"):
             async with budget.hold(1):
                 raise AssertionError
     async with budget.hold(10):

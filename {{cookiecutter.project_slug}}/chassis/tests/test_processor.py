@@ -448,12 +448,23 @@ async def test_a_slow_handler_on_a_busy_key_wins_its_last_races(
     await processor.stop()
 
 
+async def test_a_delivery_that_finds_no_place_in_the_queue_was_not_tried(
+    store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.processor.MAX_WAITING", 1)
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), handler_timeout=0.01)
+    results = await asyncio.gather(
+        *(processor.process(event(str(n)), DEPOSIT) for n in range(3)), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [Busy] * 3
+
+
 async def test_a_delivery_that_nobody_waits_for_any_more_is_not_worked_on(
     store: MemoryStore, broker: MemoryBroker
 ) -> None:
     processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), handler_timeout=0.01)
     # Nobody works on what waits before `start`.
-    with pytest.raises(TimeoutError):
+    with pytest.raises(Busy, match="not done within"):
         await processor.process(event("1", amount=5), DEPOSIT)
     waiting = processor._waiting
     processor.start()
