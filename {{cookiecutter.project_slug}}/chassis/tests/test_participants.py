@@ -20,11 +20,13 @@ class Sidecar:
     """Answers every invocation as it is told to, and remembers where it went."""
 
     status, body = 200, REPLY.on_the_wire()
-    path = ""
+    path = location = ""
 
     async def answer(self, request: web.Request) -> web.Response:
         self.path = request.path
-        return web.Response(status=self.status, body=self.body)
+        if self.location and self.path != self.location:
+            return web.Response(status=self.status, headers={"location": self.location})
+        return web.Response(body=self.body, status=200 if self.location else self.status)
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def sidecar() -> Sidecar:
 @pytest.fixture
 async def participants(sidecar: Sidecar) -> AsyncIterator[Participants]:
     app = web.Application()
-    app.router.add_post("/{path:.*}", sidecar.answer)
+    app.router.add_route("*", "/{path:.*}", sidecar.answer)
     async with TestServer(app) as server:
         settings = ServiceSettings(app_id="test", dapr_http_port=server.port or 0)
         participants = Participants(settings)
@@ -57,6 +59,16 @@ async def test_no_status_code_of_anybody_in_between_is_a_refusal(
     sidecar.status, sidecar.body = status, b"the reason"
     with pytest.raises(Unavailable, match=f"bank was asked to deposit: HTTP {status}: the reason"):
         await participants.ask("bank", COMMAND, "deposit")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(
+    participants: Participants, sidecar: Sidecar, status: int
+) -> None:
+    sidecar.status, sidecar.location = status, "/elsewhere"
+    with pytest.raises(Unavailable, match=f"HTTP {status}"):
+        await participants.ask("bank", COMMAND, "deposit")
+    assert sidecar.path == "/v1.0/invoke/bank/method/commands/deposit"
 
 
 async def test_a_reply_to_another_command_is_no_reply(

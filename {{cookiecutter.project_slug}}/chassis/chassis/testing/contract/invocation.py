@@ -1,16 +1,16 @@
 """The contract of service invocation, as `chassis.invocation.Participants` uses it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 from uuid import uuid4
 
 import pytest
-from fastapi import Response
+from fastapi import Request, Response
 from pydantic import BaseModel
 
-from chassis.cloudevents import CONTENT_TYPE, CloudEvent, envelope
+from chassis.cloudevents import CONTENT_TYPE, CloudEvent, envelope, read_event
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers
 from chassis.ports import Broker, Store
@@ -23,7 +23,10 @@ PARTICIPANT = "participant"
 #: Of the caller and of the participant; so long a test waits for one that hangs.
 TIMEOUT_SECONDS = 1.0
 #: What the participant itself, or somebody in between, may answer with.
-STATUSES = (301, 400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504)
+STATUSES = (202, 301, 400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504)
+#: To where the same sidecar would take the command to the participant once more.
+REDIRECTS = (301, 302, 303, 307, 308)
+LOCATION = f"/v1.0/invoke/{PARTICIPANT}/method/commands/ask"
 
 commands = Handlers()
 
@@ -75,6 +78,14 @@ def participant(
     for status in STATUSES:
         # A whole reply: only the status says that it is none.
         _answer(service, f"status-{status}", lambda command: _reply(command).on_the_wire(), status)
+    for status in REDIRECTS:
+        _answer(
+            service,
+            f"redirect-{status}",
+            lambda command: _reply(command).on_the_wire(),
+            status,
+            {"location": LOCATION},
+        )
     _answer(service, "nothing", lambda _: b"")
     _answer(service, "a-page", lambda _: b"<html>Sign in</html>")
     _answer(service, "no-event", lambda _: b"{}")
@@ -85,10 +96,15 @@ def participant(
 
 
 def _answer(
-    service: Service, topic: str, body: Callable[[CloudEvent], bytes], status: int = 200
+    service: Service,
+    topic: str,
+    body: Callable[[CloudEvent], bytes],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
 ) -> None:
-    async def answer(event: CloudEvent) -> Response:
-        return Response(body(event), status, media_type=CONTENT_TYPE)
+    async def answer(request: Request) -> Response:
+        command = read_event(await request.body())
+        return Response(body(command), status, headers, media_type=CONTENT_TYPE)
 
     service.app.add_api_route(f"/commands/{topic}", answer, methods=["POST"])
 
@@ -174,6 +190,15 @@ class InvocationContract:
         for status in STATUSES:
             topic = f"status-{status}"
             await is_unavailable(subject.ask(command_to(new_account()), topic=topic))
+
+    async def test_a_redirect_is_neither_a_reply_nor_a_second_command(
+        self, subject: InvocationSubject
+    ) -> None:
+        for status in REDIRECTS:
+            redirected = command_to(new_account())
+            await is_unavailable(subject.ask(redirected, topic=f"redirect-{status}"))
+            reply = await subject.ask(command_to(redirected.subject))
+            assert reply.data["times"] == 1
 
     async def test_what_is_no_reply_to_the_command_is_none(
         self, subject: InvocationSubject
