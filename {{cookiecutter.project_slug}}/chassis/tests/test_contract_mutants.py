@@ -1,25 +1,31 @@
 """A stand-in that is altered in one error or one behaviour breaks the contract."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from chassis.cloudevents import CloudEvent
-from chassis.errors import Refused, StaleWrite, TooLarge, Unavailable
+from chassis.errors import Refused, Rejected, StaleWrite, TooLarge, Unavailable
 from chassis.ports import Stored, Write
+from chassis.simulation.calls import Answer, SimulatedParticipants, SimulatedSession
 from chassis.simulation.engine import AlreadyRunning, SimulatedEngine
 from chassis.testing.contract import (
     BrokerContract,
+    InvocationContract,
     StoreContract,
     StoreSubject,
     WorkflowContract,
 )
+from chassis.testing.contract.invocation import REDIRECTS
 from chassis.testing.contract.stand_ins import (
     Clock,
     memory_broker,
     memory_store,
+    simulated_invocation,
     simulated_workflows,
 )
 from chassis.testing.contract.workflows import COMMAND
@@ -322,3 +328,137 @@ async def test_an_altered_engine_breaks_the_contract(
 
 async def test_an_engine_that_is_not_altered_breaks_nothing() -> None:
     assert await broken_by_workflows() == []
+
+
+class AltersAnswers(SimulatedSession):
+    @asynccontextmanager
+    async def post(self, path: str, *, data: bytes, **more: Any) -> AsyncIterator[Answer]:
+        command = CloudEvent.model_validate_json(data)
+        async with super().post(path, data=data, **more) as answer:
+            yield self.altered(command, answer)
+
+    def altered(self, _: CloudEvent, answer: Answer) -> Answer:
+        return answer
+
+
+class AnswersA404With200(AltersAnswers):
+    def altered(self, _: CloudEvent, answer: Answer) -> Answer:
+        return Answer(200, answer.body) if answer.status == 404 else answer
+
+
+class AnswersARedirectWith200(AltersAnswers):
+    def altered(self, _: CloudEvent, answer: Answer) -> Answer:
+        return Answer(200, answer.body) if answer.status in REDIRECTS else answer
+
+
+class FollowsRedirects(SimulatedSession):
+    @asynccontextmanager
+    async def post(self, path: str, **more: Any) -> AsyncIterator[Answer]:
+        async with super().post(path, **more) as answer:
+            if answer.status not in (307, 308):
+                yield answer
+                return
+        async with super().post("participant/method/commands/ask", **more) as answer:
+            yield answer
+
+
+class AnswersForAnother(AltersAnswers):
+    """Each with what was asked before it."""
+
+    last = Answer(200, b"")
+
+    def altered(self, _: CloudEvent, answer: Answer) -> Answer:
+        before, AnswersForAnother.last = AnswersForAnother.last, answer
+        return before
+
+
+class TakesAnyReplyForItsOwn(AltersAnswers):
+    def altered(self, command: CloudEvent, answer: Answer) -> Answer:
+        try:
+            reply = CloudEvent.model_validate_json(answer.body)
+        except ValueError:
+            return answer
+        own = reply.model_copy(update={"causationid": command.id})
+        return Answer(answer.status, own.on_the_wire())
+
+
+class CutsWhatIsTooLarge(SimulatedSession):
+    @asynccontextmanager
+    async def post(self, path: str, *, data: bytes, **more: Any) -> AsyncIterator[Answer]:
+        command = CloudEvent.model_validate_json(data)
+        cut = command.model_copy(update={"data": command.data | {"more": ""}})
+        async with super().post(path, data=cut.on_the_wire(), **more) as answer:
+            yield answer
+
+
+class TakesA403ForARefusal(SimulatedParticipants):
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        try:
+            return await super().ask(app_id, command, topic)
+        except Unavailable as error:
+            refused = "HTTP 403" in str(error)
+            raise (Rejected if refused else Unavailable)(str(error)) from error
+
+
+class RaisesRefusals(SimulatedParticipants):
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        reply = await super().ask(app_id, command, topic)
+        if reply.type == "command-refused.v1":
+            raise Rejected(reply.data["reason"])
+        return reply
+
+
+class RefusesForWhomItDoesNotKnow(SimulatedParticipants):
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        if app_id == "nobody":
+            raise Rejected(app_id)
+        return await super().ask(app_id, command, topic)
+
+
+class AsksUnderAnotherId(SimulatedParticipants):
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        another = command.model_copy(update={"id": str(uuid4())})
+        reply = await super().ask(app_id, another, topic)
+        return reply.model_copy(update={"causationid": command.id})
+
+
+class StripsWhatItAsks(SimulatedParticipants):
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        account = command.data["account"].strip()
+        data = command.data | {"account": account}
+        return await super().ask(app_id, command.model_copy(update={"data": data}), topic)
+
+
+SESSIONS = [
+    *(AnswersA404With200, AnswersARedirectWith200, FollowsRedirects, AnswersForAnother),
+    *(TakesAnyReplyForItsOwn, CutsWhatIsTooLarge),
+]
+PARTICIPANTS = [
+    *(TakesA403ForARefusal, RaisesRefusals, RefusesForWhomItDoesNotKnow, AsksUnderAnotherId),
+    StripsWhatItAsks,
+]
+
+
+async def broken_by_invocation() -> list[str]:
+    with simulated_invocation() as subject:
+        return await broken(InvocationContract, lambda: subject)
+
+
+@pytest.mark.parametrize("mutant", SESSIONS)
+async def test_an_altered_network_breaks_the_contract(
+    mutant: type[SimulatedSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.simulation.calls.SimulatedSession", mutant)
+    assert await broken_by_invocation()
+
+
+@pytest.mark.parametrize("mutant", PARTICIPANTS)
+async def test_an_altered_client_breaks_the_contract(
+    mutant: type[SimulatedParticipants], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.simulation.workspace.SimulatedParticipants", mutant)
+    assert await broken_by_invocation()
+
+
+async def test_invocation_that_is_not_altered_breaks_nothing() -> None:
+    assert await broken_by_invocation() == []

@@ -30,10 +30,6 @@ class Answer:
     body: bytes
 
     @property
-    def ok(self) -> bool:
-        return self.status < 400
-
-    @property
     def content(self) -> "Answer":
         return self
 
@@ -44,14 +40,18 @@ class Answer:
 class SimulatedSession:
     @asynccontextmanager
     async def post(
-        self, path: str, *, data: bytes, headers: Mapping[str, str]
+        self, path: str, *, data: bytes, headers: Mapping[str, str], allow_redirects: bool
     ) -> AsyncIterator[Answer]:
+        assert not allow_redirects, "the simulation follows none"
         app_id, _, route = path.partition("/method")
         caller = here()
         command = caller.said(CloudEvent.model_validate_json(data))
+        if not caller.world.has(app_id):
+            yield Answer(500, b"ERR_DIRECT_INVOKE")
+            return
 
         async def serve(process: Process) -> Answer:
-            return Answer(200, await _body(process, route, command.on_the_wire()))
+            return await _answer(process, route, command.on_the_wire())
 
         topic = route.rpartition("/")[2]
         what = f"{topic} of {command.subject}"
@@ -67,20 +67,22 @@ class SimulatedSession:
         pass
 
 
-async def _body(process: Process, route: str, command: bytes) -> bytes:
-    """Of the participant's response. Raises `HttpError` as the chassis answers with an error."""
+async def _answer(process: Process, route: str, command: bytes) -> Answer:
+    """The participant's response. Raises `HttpError` as the chassis answers with an error."""
     endpoint = process.member.endpoints.get(route)
     if endpoint is None:
         raise HttpError(404, f"{process.name} has no {route}")
+    if len(command) > process.service.settings.max_body_bytes:
+        raise HttpError(413, "more than max_body_bytes")
     try:
-        body: bytes = (await endpoint(_request(command))).body
+        response = await endpoint(_request(command))
     except Rejected as error:
         raise HttpError(422, str(error)) from error
     except (Unavailable, TimeoutError) as error:
         raise HttpError(503, str(error)) from error
     except Exception as error:
         raise HttpError(500, repr(error)) from error
-    return body
+    return Answer(response.status_code, response.body)
 
 
 def _request(body: bytes) -> Request:

@@ -210,6 +210,9 @@ class World:
         mark = "" if fault is Fault.NONE else f"   <-- {fault.upper()}"
         self.story.append(f"{self.clock.now:9.3f}  {who:<14} {what}{mark}")
 
+    def has(self, app_id: str) -> bool:
+        return app_id in self._processes
+
     def process_of(self, app_id: str) -> Process:
         """The replica that gets what comes next."""
         processes = self._processes[app_id]

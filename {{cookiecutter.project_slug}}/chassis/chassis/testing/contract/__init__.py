@@ -6,12 +6,15 @@ tests run it, on each store, each broker, and more than one version of daprd.
 """
 
 from chassis.testing.contract.broker import BrokerContract, BrokerSubject
+from chassis.testing.contract.invocation import InvocationContract, InvocationSubject
 from chassis.testing.contract.store import StoreContract, StoreSubject
 from chassis.testing.contract.workflows import WorkflowContract, WorkflowSubject
 
 __all__ = [
     "BrokerContract",
     "BrokerSubject",
+    "InvocationContract",
+    "InvocationSubject",
     "StoreContract",
     "StoreSubject",
     "WorkflowContract",

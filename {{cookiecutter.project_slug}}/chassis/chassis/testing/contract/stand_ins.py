@@ -16,6 +16,12 @@ from chassis.simulation.process import Process
 from chassis.simulation.workspace import compose, simulated
 from chassis.simulation.world import World
 from chassis.testing.contract.broker import BrokerSubject
+from chassis.testing.contract.invocation import (
+    PARTICIPANT,
+    TIMEOUT_SECONDS,
+    InvocationSubject,
+    participant,
+)
 from chassis.testing.contract.store import StoreSubject
 from chassis.testing.contract.workflows import End, WorkflowSubject, workflows
 from chassis.testing.memory import MemoryBroker, MemoryStore
@@ -61,6 +67,19 @@ def simulated_workflows() -> Iterator[WorkflowSubject]:
             engine.purge(APP_ID, id)
 
         yield WorkflowSubject(SimulatedHost(playing), end_of, purge)
+
+
+@contextmanager
+def simulated_invocation() -> Iterator[InvocationSubject]:
+    def caller() -> Service:
+        return Service(ServiceSettings(app_id=APP_ID), title="Caller")
+
+    def asked() -> Service:
+        settings = ServiceSettings(app_id=PARTICIPANT, handler_timeout_seconds=TIMEOUT_SECONDS)
+        return participant(settings)
+
+    with simulation(caller, asked) as playing:
+        yield InvocationSubject(SimulatedCaller(playing))
 
 
 def memory_store() -> StoreSubject:
@@ -136,6 +155,18 @@ class SimulatedBroker:
 
     async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
         self._playing.call(lambda process: process.service.broker.publish(topic, events))
+
+
+class SimulatedCaller:
+    """The same for its participants."""
+
+    def __init__(self, playing: Playing) -> None:
+        self._playing = playing
+
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        return self._playing.call(
+            lambda process: process.service.participants.ask(app_id, command, topic)
+        )
 
 
 class SimulatedHost:
