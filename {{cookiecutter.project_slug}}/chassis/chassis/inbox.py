@@ -57,6 +57,8 @@ class Delivery:
     is_command: bool = False
     #: A request of an API: its key is compared for as long as what it made exists.
     lasts: bool = False
+    #: Called when it runs beside the groups from now on. Raises `Busy` if there is no room for it.
+    runs_apart: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

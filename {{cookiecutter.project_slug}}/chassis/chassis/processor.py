@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 from collections import OrderedDict, defaultdict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from chassis.cloudevents import CloudEvent
@@ -89,6 +89,7 @@ class Processor:
         *,
         is_command: bool = False,
         lasts: bool = False,
+        runs_apart: Callable[[], None] = lambda: None,
     ) -> tuple[CloudEvent, ...]:
         """The outcomes of the event, after they were stored and sent.
 
@@ -96,7 +97,7 @@ class Processor:
         event should come again, and whatever the handler raised if it should not.
         """
         seconds = 2 * self._handler_timeout
-        delivery = Delivery(event, step, destination, is_command, lasts)
+        delivery = Delivery(event, step, destination, is_command, lasts, runs_apart)
         done: Done = asyncio.get_running_loop().create_future()
         # When the time is up, `done` is cancelled: nobody works on this delivery any more.
         try:
@@ -258,8 +259,12 @@ class Processor:
         self._known_slow.move_to_end(key)
         if len(self._known_slow) > MAX_KNOWN_SLOW:
             self._known_slow.popitem(last=False)
-        if len(self._slow) >= MAX_SLOW:
-            fail([(delivery, done)], Busy(f"{MAX_SLOW} slow handlers run already"))
+        try:
+            if len(self._slow) >= MAX_SLOW:
+                raise Busy(f"{MAX_SLOW} slow handlers run already")
+            delivery.runs_apart()
+        except Busy as error:
+            fail([(delivery, done)], error)
             return
         self._start(self._bring_to_effect_apart(delivery, done), self._slow)
 

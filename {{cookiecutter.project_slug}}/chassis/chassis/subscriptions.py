@@ -41,6 +41,8 @@ Answer = Callable[[Sequence[bytes], str], Awaitable[list[str]]]
 SLOW_SECONDS = 5.0
 #: Bytes of the messages that are read and not done with: thirty times as many in Python's memory.
 MAX_HANDLED = 2 * 1024 * 1024
+#: The same of those whose handlers are slow: they hold up no others.
+MAX_SLOW_HANDLED = 1024 * 1024
 #: Between two looks at a store that is away. Meanwhile nothing is handled, only answered RETRY.
 PROBE_SECONDS = 0.5
 
@@ -71,6 +73,7 @@ class Subscriptions(DaprApp):
         self._kept = kept
         self._intake = deliveries.Intake()
         self._handled = ByteBudget(MAX_HANDLED)
+        self._slow_handled = ByteBudget(MAX_SLOW_HANDLED)
         self._attempts = Attempts()
         self.retries = Retries(settings, kept, self._attempt)
         self._probing: asyncio.Task[None] | None = None
@@ -127,7 +130,9 @@ class Subscriptions(DaprApp):
         """A message that failed could not be kept, and until it could, none is handled."""
         return self._probing is not None and not self._probing.done()
 
-    async def handle(self, event: CloudEvent, topic: str) -> None:
+    async def handle(
+        self, event: CloudEvent, topic: str, runs_apart: Callable[[], None] = lambda: None
+    ) -> None:
         """Bring an event of this topic to its effect.
 
         Raises `Unavailable`, `OSError` or `TimeoutError` if it may succeed later, anything else
@@ -141,6 +146,7 @@ class Subscriptions(DaprApp):
             subscription.step,
             subscription.destination or (lambda _: event.replyto),
             is_command=subscription.is_for_commands and event.replyto is not None,
+            runs_apart=runs_apart,
         )
         if subscription.then is not None:
             try:
@@ -208,27 +214,37 @@ class Subscriptions(DaprApp):
         self._attempts.failed(letter_id(raw), topic, cause_of(error))
         return RETRY
 
-    async def _attempt(self, raw: bytes, topic: str) -> Exception | None:
+    async def _attempt(
+        self, raw: bytes, topic: str, release: Callable[[], None] = lambda: None
+    ) -> Exception | None:
+        """`release` is called once a slow handler keeps the message for itself."""
         if len(raw) > self._settings.max_body_bytes:
             return Rejected(
                 f"larger than the {self._settings.max_body_bytes} bytes that max_body_bytes "
                 "allows: replay it, or raise that for good"
             )
         try:
-            async with self._handled.hold(len(raw)):
-                return await self._attempt_now(raw, topic)
+            async with self._handled.hold(len(raw)) as held:
+
+                def runs_apart() -> None:
+                    held.move(self._slow_handled)
+                    release()
+
+                return await self._attempt_now(raw, topic, runs_apart)
         except Busy as error:
             # There was no room for it, so it was not tried: however often, it is not given up.
             return error
 
-    async def _attempt_now(self, raw: bytes, topic: str) -> Exception | None:
+    async def _attempt_now(
+        self, raw: bytes, topic: str, runs_apart: Callable[[], None]
+    ) -> Exception | None:
         try:
             event = read_event(raw)
         except Rejected as error:
             return error
         with about(event):
             try:
-                await self.handle(event, topic)
+                await self.handle(event, topic, runs_apart)
             except Rejected as error:
                 return error
             except TRANSIENT as error:

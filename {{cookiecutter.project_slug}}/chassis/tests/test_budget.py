@@ -72,3 +72,23 @@ async def test_who_is_cancelled_in_its_turn_gives_it_back() -> None:
     assert began == []
     async with budget.hold(10):
         pass
+
+
+async def test_what_moves_to_another_budget_makes_room_for_others() -> None:
+    budget, other = ByteBudget(10), ByteBudget(5)
+    async with budget.hold(10) as held:
+        held.move(other)
+        async with budget.hold(10) as second:
+            with pytest.raises(Busy, match="no room for 10 bytes now"):
+                second.move(other)
+    other.take(5)
+
+
+async def test_what_was_released_is_given_back_once() -> None:
+    budget = ByteBudget(10)
+    async with budget.hold(10) as held:
+        held.release()
+        held.move(ByteBudget(1))
+        budget.take(10)
+    with pytest.raises(Busy):
+        budget.take(1)

@@ -41,8 +41,9 @@ LOOK_AGAIN_PAUSE = 2.0
 #: A message that so many processes did not survive is not tried by one more.
 MAX_ADOPTIONS = 5
 
-#: Why the message could not be brought to its effect, or None if it was.
-Attempt = Callable[[bytes, str], Awaitable[Exception | None]]
+#: Why the message could not be brought to its effect, or None if it was. The last argument is
+#: called when somebody else counts its bytes.
+Attempt = Callable[[bytes, str, Callable[[], None]], Awaitable[Exception | None]]
 Running = asyncio.Task[Exception | None]
 
 
@@ -165,12 +166,12 @@ class Retries:
                     if letter.adoptions:
                         # Order matters: it counts before the attempt that may end this process.
                         await self._kept.amend(letter.model_copy(update={"attempts": 0}))
-                    async with self._held.hold(letter.size):
+                    async with self._held.hold(letter.size) as held:
                         kept = await self._kept.find(letter.id)
                         if kept is None or kept.kind != "retrying":
                             # Somebody has discarded it, or replayed it in vain: then it is theirs.
                             return
-                        error = await self._attempt(kept.raw, topic)
+                        error = await self._attempt(kept.raw, topic, held.release)
                 failed += error is not None
                 if error is None:
                     await self._kept.settle(letter.id)
