@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -15,10 +15,11 @@ from chassis import budget, processor, subscriptions
 from chassis.cloudevents import envelope
 from chassis.deadletters import DeadLetter, retries
 from chassis.deadletters.letter import Summary, letter_id
-from chassis.deadletters.pages import DIRECTORY, letter_key
+from chassis.deadletters.pages import DIRECTORY, PAGE_SIZE, letter_key, page_key
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers
 from chassis.inbox import InboxRecord, inbox_key
+from chassis.ports import Stored
 from chassis.service import Service
 from chassis.settings import ServiceSettings
 from chassis.testing import MemoryBroker, MemoryStore, running
@@ -299,6 +300,65 @@ async def test_after_a_crash_the_next_process_goes_on_with_what_was_kept(
     async with running(successor):
         assert await settled(successor) == []
     assert store.get("ada", int) == 5
+
+
+class ListedStore(MemoryStore):
+    """Notes which pages of letters are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages: list[str] = []
+
+    async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        self.pages += [key for key in keys if key.startswith("dead-letters:page:")]
+        return await super().read(keys)
+
+
+async def test_who_looks_for_what_is_to_be_tried_again_reads_no_other_pages(
+    settings: ServiceSettings, broker: MemoryBroker
+) -> None:
+    store = ListedStore()
+    bank = compose(settings, store, broker, Handler())
+    bank.start()
+    for n in range(2 * PAGE_SIZE):
+        dead = DeadLetter.of(b"%d" % n, topic="deposit", kind="unknown", cause="", attempts=1)
+        await bank.dead_letters.keep(dead)
+    raw = EVENT.on_the_wire()
+    letter = DeadLetter.of(raw, topic="deposit", kind="retrying", cause="", attempts=1)
+    await bank.dead_letters.keep(letter)
+    store.pages.clear()
+    assert [each.id async for each in bank.dead_letters.retrying()] == [letter.id]
+    assert store.pages == [page_key(2)]
+    await bank.dead_letters.amend(letter.model_copy(update={"kind": "exhausted"}))
+    store.pages.clear()
+    assert [each async for each in bank.dead_letters.retrying()] == []
+    assert store.pages == []
+
+
+async def test_a_directory_of_before_is_read_page_by_page(
+    service: Service, handler: Handler, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "FIRST_PAUSE", 60)
+    handler.cause = Unavailable("away")
+    async with delivered(service):
+        store.put(DIRECTORY, {"pages": [0], "count": 1})
+        assert len([each async for each in service.dead_letters.retrying()]) == 1
+
+
+async def test_what_failed_together_is_not_tried_again_together(
+    service: Service, handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[float, float]] = []
+
+    def draw(low: float, high: float) -> float:
+        drawn.append((low, high))
+        return low
+
+    monkeypatch.setattr("chassis.deadletters.retries.random.uniform", draw)
+    handler.cause = Unavailable("away")
+    async with delivered(service):
+        await until(lambda: _runs(handler, 2))
+    assert (0.005, 0.01) in drawn
 
 
 async def test_a_kept_message_that_cannot_be_read_keeps_no_other_from_being_resumed(

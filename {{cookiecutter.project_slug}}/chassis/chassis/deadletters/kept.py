@@ -1,7 +1,7 @@
 """The letters that a service keeps, through the commit point that everything goes through."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import ClassVar, TypeVar
 from uuid import UUID, uuid4
@@ -101,6 +101,15 @@ class KeptLetters:
             letters=page.letters,
             next_page=following[1] if len(following) > 1 else None,
         )
+
+    async def retrying(self) -> AsyncIterator[Summary]:
+        """The letters that are tried again, here or elsewhere. Raises `Unavailable`."""
+        directory = await self._look_up(pages.DIRECTORY, pages.Directory) or pages.Directory()
+        for number in directory.may_be_retrying:
+            page = await self._look_up(pages.page_key(number), pages.Page) or pages.Page()
+            for letter in page.letters:
+                if letter.kind == "retrying":
+                    yield letter
 
     async def find(self, letter: UUID) -> DeadLetter | None:
         return await self._look_up(pages.letter_key(letter), DeadLetter)

@@ -8,6 +8,7 @@ survives a crash, and whoever lists the dead letters sees what is being tried, a
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import UUID
@@ -27,13 +28,15 @@ from chassis.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two attempts: twice as long each time.
+#: Seconds between two attempts: twice as long each time, less up to half of it at random, so that
+#: what failed together does not come back together.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 #: So many messages are tried again at a time; beyond that, the sidecar holds back its topic.
 MAX_RETRYING = 1_000
 #: Bytes of those that are read from the store for an attempt.
 MAX_HELD = 2 * 1024 * 1024
-#: Seconds between two looks for letters whose replica is gone, and how old those must be.
+#: Seconds between two looks for letters whose replica is gone, and how old those must be. A look
+#: reads the directory of letters, and of its pages those on which something is tried again.
 LOOK_PAUSE, ABANDONED = 30.0, 90.0
 #: The same while the store is away.
 LOOK_AGAIN_PAUSE = 2.0
@@ -66,7 +69,7 @@ class Retries:
         """Go on with what other replicas had kept when they ended, for as long as this one runs."""
         await self.resume()
         while True:
-            await asyncio.sleep(LOOK_PAUSE)
+            await asyncio.sleep(_at_random(LOOK_PAUSE))
             # Of another replica only what is old: if it lives, it tries its own ones itself.
             await self._adopt(ABANDONED)
 
@@ -103,16 +106,12 @@ class Retries:
 
     async def _adopt(self, older_than_seconds: float) -> bool:
         """Go on with kept messages of that age that nobody tries here. False: look again."""
-        number: int | None = None
         try:
-            while len(self._tasks) < MAX_RETRYING:
-                page = await self._kept.page(number)
-                for summary in page.letters:
-                    if summary.kind == "retrying" and _age(summary) >= older_than_seconds:
-                        await self._adopt_one(summary.id)
-                number = page.next_page
-                if number is None:
+            async for summary in self._kept.retrying():
+                if len(self._tasks) >= MAX_RETRYING:
                     break
+                if summary.id not in self._tasks and _age(summary) >= older_than_seconds:
+                    await self._adopt_one(summary.id)
         except TRANSIENT as error:
             log.info("kept messages cannot be read yet: %s", error)
             return False
@@ -153,7 +152,7 @@ class Retries:
         since = datetime.now(UTC) if letter.adoptions else letter.arrived_at
         while True:
             if running is None:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(_at_random(pause))
                 pause = min(2 * pause, LONGEST_PAUSE)
             try:
                 if running is not None:
@@ -209,6 +208,10 @@ class Retries:
         await self._kept.amend(letter.model_copy(update=known))
         dead_lettered(kind)
         log.error("%s: dead-lettered as %s, %s: %s", letter.topic, letter.id, kind, cause)
+
+
+def _at_random(seconds: float) -> float:
+    return random.uniform(seconds / 2, seconds)
 
 
 def _age(letter: Summary) -> float:

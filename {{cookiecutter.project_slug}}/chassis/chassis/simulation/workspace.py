@@ -112,7 +112,8 @@ def simulated() -> Iterator[None]:
         stack.enter_context(quiet())
         stack.enter_context(patch("chassis.workflow_host.WorkflowRuntime", SimulatedRuntime))
         stack.enter_context(patch("chassis.workflow_host.DaprWorkflowClient", SimulatedClient))
-        stack.enter_context(patch("chassis.processor.random", NoJitter))
+        for module in ("processor", "deadletters.retries"):
+            stack.enter_context(patch(f"chassis.{module}.random", NoJitter))
         stack.enter_context(patch.object(Step, "run", with_faults(Step.run)))
         # A tenth of the time, and nobody looks at the traces.
         stack.enter_context(patch("chassis.inbox.consuming", lambda *_: nullcontext()))
