@@ -147,6 +147,21 @@ async def test_what_fails_for_too_long_becomes_a_dead_letter_that_says_what_it_w
     assert str(cause) in letter.cause
 
 
+async def test_a_letter_says_how_often_its_message_was_tried_and_why_not_done(
+    service: Service, handler: Handler, settings: ServiceSettings, store: MemoryStore
+) -> None:
+    settings.retry_seconds = 3600
+    handler.cause = Unavailable("away")
+    async with delivered(service):
+        handler.cause = Unavailable("still away")
+        await until(lambda: _runs(handler, 20))
+        (letter,) = await letters(service)
+        assert (letter.kind, letter.attempts >= 9) == ("retrying", True)
+        assert letter.cause == "still away"
+        written = [write.key for writes in store.commits for write in writes]
+        assert written.count(letter_key(letter.id)) <= 6
+
+
 async def test_what_waits_for_room_is_not_given_up(
     settings: ServiceSettings,
     store: MemoryStore,

@@ -41,6 +41,10 @@ LOOK_PAUSE, ABANDONED = 30.0, 90.0
 #: The same while the store is away.
 LOOK_AGAIN_PAUSE = 2.0
 
+#: From this attempt on, each time that they have doubled, the letter says how many and why. What
+#: succeeds before costs no more writes.
+FIRST_REPORT = 4
+
 #: A message that so many processes did not survive is not tried by one more.
 MAX_ADOPTIONS = 5
 
@@ -147,7 +151,7 @@ class Retries:
         retrying(len(self._tasks))
 
     async def _retry(self, letter: DeadLetter, topic: str, running: Running | None) -> None:
-        failed, pause = 0, FIRST_PAUSE
+        failed, reported, pause = 0, 0, FIRST_PAUSE
         # The time that nobody tried it does not count: what it needs may just be starting, too.
         since = datetime.now(UTC) if letter.adoptions else letter.arrived_at
         while True:
@@ -175,14 +179,15 @@ class Retries:
                 if error is None:
                     await self._kept.settle(letter.id)
                     return
-                if letter.adoptions:
-                    # This process has survived it.
-                    letter = letter.model_copy(update={"adoptions": 0})
-                    await self._kept.amend(letter.model_copy(update={"attempts": 0}))
                 kind = self._kind(error, since)
+                survived = letter.model_copy(update={"adoptions": 0})
                 if kind != "retrying":
-                    await self._give_up(letter, kind, error, failed)
+                    await self._give_up(survived, kind, error, failed - reported)
                     return
+                if letter.adoptions or _is_to_be_reported(failed):
+                    news = {"attempts": failed - reported, "cause": cause_of(error)}
+                    await self._kept.amend(survived.model_copy(update=news))
+                    letter, reported = survived, failed
             except Exception as away:
                 # The inbox knows what was done: all of this may be done again.
                 log.warning("message %s is tried again, for its letter stays: %s", letter.id, away)
@@ -208,6 +213,10 @@ class Retries:
         await self._kept.amend(letter.model_copy(update=known))
         dead_lettered(kind)
         log.error("%s: dead-lettered as %s, %s: %s", letter.topic, letter.id, kind, cause)
+
+
+def _is_to_be_reported(failed: int) -> bool:
+    return failed >= FIRST_REPORT and failed & (failed - 1) == 0
 
 
 def _at_random(seconds: float) -> float:
