@@ -122,6 +122,16 @@ class Handlers:
 
         return register
 
+    def check_barriers(self) -> None:
+        """Raises `ValueError` if what a command undoes is done elsewhere: without a barrier."""
+        done = {topic_of(message) for each in self for message in each.messages.values()}
+        for undo, do in self._undoes.items():
+            if do not in done:
+                raise ValueError(
+                    f"{undo!r} undoes {do!r}, which has no handler in the same Handlers: move it "
+                    "there, or it may be done after it was undone"
+                )
+
     def barriers(self, subject: str) -> list[str]:
         """The keys that commands about this subject read."""
         return [barrier_key(undone, subject) for undone in self._undoes.values()]

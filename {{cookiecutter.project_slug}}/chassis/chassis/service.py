@@ -124,6 +124,7 @@ class Service:
         self._guard(commands)
 
     def _guard(self, commands: Handlers) -> None:
+        commands.check_barriers()
         if commands not in self._inbox.commands:
             self._inbox.commands.append(commands)
 

@@ -1,6 +1,7 @@
 """A step that was undone is not done afterwards, whichever of the two comes first."""
 
 import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
@@ -12,6 +13,7 @@ from chassis.handlers import Handlers
 from chassis.inbox import Inbox, inbox_key
 from chassis.messages import topic_of
 from chassis.processor import Processor
+from chassis.service import Service
 from chassis.testing import Harness, MemoryBroker, MemoryStore
 from chassis.transaction import Transaction
 
@@ -121,3 +123,17 @@ async def test_the_barrier_is_read_together_with_the_record_of_the_inbox() -> No
     await processor.process(command, commands[topic_of(Book)])
     await processor.stop()
     assert set(store.reads[0]) == {inbox_key(command), *commands.barriers("rome")}
+
+
+@pytest.mark.parametrize("take_commands", [Service.obey, Service.answer])
+def test_an_undo_whose_do_is_elsewhere_ends_the_start(
+    service: Service, take_commands: Callable[[Service, Handlers], None]
+) -> None:
+    undoing = Handlers()
+
+    @undoing.on(Cancel, undoes=Book)
+    async def cancel(asked: Cancel, tx: Transaction) -> Answered:
+        raise NotImplementedError(asked, tx)
+
+    with pytest.raises(ValueError, match="'cancel' undoes 'book', which has no handler"):
+        take_commands(service, undoing)
