@@ -143,20 +143,20 @@ class Parts:
         self.scheduler = _part("scheduler", ours, _has("scheduler"), _listens(file.scheduler))
 
     @property
+    def control_plane(self) -> list[Part]:
+        return [part for part in (self.placement, self.scheduler) if part is not None]
+
+    @property
     def all(self) -> list[Part]:
-        rest = [self.broker, self.placement, self.scheduler]
-        return [
-            *(part for part in rest if part is not None),
-            *self.sidecars.values(),
-            *self.apps.values(),
-        ]
+        broker = [] if self.broker is None else [self.broker]
+        return [*broker, *self.control_plane, *self.sidecars.values(), *self.apps.values()]
 
     async def supervise(self) -> None:
-        """Start a sidecar again that ended by itself, as Kubernetes and Compose do: for ever."""
+        """Start again what of Dapr ended by itself, as Kubernetes and Compose do: for ever."""
         while True:
-            for sidecar in self.sidecars.values():
-                if not sidecar.alive and not sidecar.held:
-                    sidecar.start()
+            for part in (*self.control_plane, *self.sidecars.values()):
+                if not part.alive and not part.held:
+                    part.start()
             await asyncio.sleep(SUPERVISE_SECONDS)
 
     async def heal(self) -> None:

@@ -15,9 +15,10 @@ from devstack import profiles, stack
 from devstack.daprfile import DaprFile
 from faults import components, run
 from faults.catalogue import FAULTS, Fault, between
-from faults.parts import Parts
+from faults.parts import START_SECONDS, Parts
 from faults.run import Result
 from faults.scene import Scene, changed
+from faults.waiting import until
 
 ORDERS = 12
 #: With a guard off, what has not ended by then never will.
@@ -45,11 +46,13 @@ def parts() -> Iterator[Parts]:
 @pytest.fixture
 async def make(parts: Parts) -> AsyncIterator[Run]:
     client = Client(parts.file.apps)
+    supervisor = asyncio.create_task(parts.supervise())
 
     async def make(fault: Fault, style: str, **more: float) -> Result:
         return await run.run(fault, style, parts, client, ORDERS, Random(fault.name), **more)
 
     yield make
+    supervisor.cancel()
     await client.close()
     await parts.heal()
 
@@ -150,3 +153,19 @@ async def test_what_an_app_misses_while_it_is_away_is_done_though_its_sidecar_ga
 
     assert result.violations == ()
     assert result.ended == result.orders == ORDERS
+
+
+async def test_a_scheduler_that_ends_by_itself_is_started_again(parts: Parts) -> None:
+    assert parts.scheduler is not None
+    supervisor = asyncio.create_task(parts.supervise())
+    try:
+        parts.scheduler.process.kill()
+        await parts.scheduler.died()
+        await until("a new scheduler", lambda: _lives(parts), START_SECONDS)
+        await parts.scheduler.ready()
+    finally:
+        supervisor.cancel()
+
+
+async def _lives(parts: Parts) -> bool:
+    return parts.scheduler is not None and parts.scheduler.alive
