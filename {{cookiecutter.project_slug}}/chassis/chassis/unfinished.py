@@ -25,6 +25,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 30.0
+#: A sweep that takes longer ends with what it has seen, and full pages are seen oldest first.
 MAX_SWEEP_SECONDS = 20.0
 #: Ids of one page, pages that are swept together, and pages in all.
 PAGE, TOGETHER, MAX_PAGES = 50, 20, 10_000
@@ -91,11 +92,10 @@ class Unfinished:
         while True:
             began = time.monotonic()
             try:
-                async with asyncio.timeout(MAX_SWEEP_SECONDS):
-                    await self.sweep(store)
+                await self.sweep(store)
                 # Not before it is known: after a restart, 0 would say that all is well.
                 show_oldest(lambda: self.age)
-            except (Unavailable, TimeoutError) as error:
+            except Unavailable as error:
                 log.warning("the age of the oldest unfinished one is not up to date: %r", error)
             except Exception:
                 log.exception("the age of the oldest unfinished one is not up to date")
@@ -115,11 +115,14 @@ class Unfinished:
 
     async def _sweep(self, store: Store, names: Names) -> int | None:
         oldest: list[int] = []
+        deadline = time.monotonic() + MAX_SWEEP_SECONDS
         for start in range(0, len(names), TOGETHER):
             together = names[start : start + TOGETHER]
             stored = await store.read([_page_key(name) for name in together])
             closed: dict[str, Write] = {}
             for name in together:
+                if time.monotonic() > deadline:
+                    break
                 key = _page_key(name)
                 page = _value(stored[key], Page) or []
                 left = await self._left(store, page)
@@ -132,6 +135,9 @@ class Unfinished:
                     # By itself: its process may be adding to it.
                     await _replace(store, {name: write})
             await _replace(store, closed)
+            if time.monotonic() > deadline:
+                log.warning("not all of %d pages of unfinished ones were seen in time", len(names))
+                break
         return min(oldest, default=None)
 
     async def _left(self, store: Store, page: Page) -> Page:

@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
@@ -186,6 +187,20 @@ async def test_the_age_is_that_of_the_oldest_one_that_has_not_ended(
     end(store, *ids(3))
     await unfinished.sweep(store)
     assert unfinished.age == 0
+
+
+async def test_a_sweep_that_takes_too_long_shows_the_oldest_that_it_has_seen(
+    store: MemoryStore, unfinished: Unfinished, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await begin(store, unfinished, *ids(3 * PAGE))
+    clock.ahead = 100
+    # Every look at the clock takes 15 s.
+    later = itertools.count(0, 15)
+    monkeypatch.setattr(clock, "monotonic", lambda: next(later))
+    store.reads.clear()
+    await unfinished.sweep(store)
+    assert unfinished.age >= 100
+    assert sum(any(key.startswith("trip:") for key in keys) for keys in store.reads) == 1
 
 
 async def test_a_process_that_starts_again_knows_the_age(
