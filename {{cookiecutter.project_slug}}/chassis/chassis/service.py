@@ -5,7 +5,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
@@ -13,13 +13,13 @@ from fastapi import FastAPI
 
 from chassis import health, metrics
 from chassis.bodies import Bodies
-from chassis.cloudevents import CloudEvent, envelope
+from chassis.cloudevents import envelope
 from chassis.content import exactly
 from chassis.deadletters import KeptLetters
 from chassis.deadletters import api as deadletters
-from chassis.errors import Rejected, UsedBefore
+from chassis.errors import Rejected, Unavailable, UsedBefore
 from chassis.guard import AppToken
-from chassis.handlers import Handlers, Step
+from chassis.handlers import Handlers, Step, by_type, read
 from chassis.inbox import Inbox, to_its_topic, to_the_caller
 from chassis.invocation import Participants, answer
 from chassis.logs import configure_logging
@@ -77,6 +77,8 @@ class Service:
         self.steps: list[Step] = []
         self.workflow_sets: tuple[Workflows, ...] = ()
         self.published: tuple[type[Message], ...] = ()
+        #: What its API reads from the records of requests, by type.
+        self.recorded: Mapping[str, type[Message]] = {}
 
         self.app = FastAPI(
             title=title,
@@ -144,6 +146,10 @@ class Service:
         """Name what this service publishes although no handler returns it."""
         self.published += messages
 
+    def records(self, *messages: type[Message]) -> None:
+        """Name what `take` gives back, in each version: its record outlives releases."""
+        self.recorded = by_type(*messages)
+
     @property
     def commands(self) -> Sequence[Handlers]:
         """What it answers in either way."""
@@ -165,22 +171,29 @@ class Service:
         stored = (await self.store.read([key]))[key]
         return None if stored.value is None else adapter(kind).validate_json(stored.value)
 
-    async def take(self, request: Message, step: Step, id: str) -> tuple[CloudEvent, ...]:
+    async def take(self, request: Message, step: Step, id: str) -> tuple[Message, ...]:
         """Bring a request of the HTTP API to its effect, once for each id, like any message.
 
         `id` is derived from the client's Idempotency-Key. Raises `Rejected` when that key was used
-        before, for another request.
+        before, for another request, and `Unavailable` for a record of a version that this release
+        does not know: another one has written it, and can read it.
         """
         event = envelope(request, id=id, source=self.settings.app_id, traceparent=traceparent())
         # What the client left out is not what it said: a default may be another one next time.
         said = request.model_dump(mode="json", exclude_unset=True)
         event = event.model_copy(update={"data": exactly(said)})
         try:
-            return await self.processor.process(event, step, to_the_caller, lasts=True)
+            outcomes = await self.processor.process(event, step, to_the_caller, lasts=True)
         except UsedBefore as error:
             # The client knows its key, not the id that was made of it.
             raise Rejected(
                 "this Idempotency-Key was used before, for another request: send a new key"
+            ) from error
+        try:
+            return tuple(read(outcome, self.recorded) for outcome in outcomes)
+        except Rejected as error:
+            raise Unavailable(
+                f"{error}: service.records() in main.py names each version"
             ) from error
 
     @asynccontextmanager

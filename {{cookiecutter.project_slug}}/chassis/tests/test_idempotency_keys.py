@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 from pydantic import BaseModel
 
-from chassis.errors import Rejected
+from chassis.errors import Rejected, Unavailable
 from chassis.handlers import step
 from chassis.messages import topic_of
 from chassis.service import Service
@@ -46,13 +46,15 @@ async def accept(asked: Ask, tx: Transaction) -> Answered:
 
 @pytest.fixture
 async def shop(service: Service) -> AsyncIterator[Service]:
+    service.records(Answered)
     async with running(service):
         yield service
 
 
 async def take(shop: Service, asked: Ask) -> Answered:
     (outcome,) = await shop.take(asked, step(accept, type(asked)), "key")
-    return Answered.model_validate(outcome.data)
+    assert isinstance(outcome, Answered)
+    return outcome
 
 
 async def test_a_request_that_is_sent_again_is_done_once(shop: Service, store: MemoryStore) -> None:
@@ -74,6 +76,32 @@ async def test_an_honest_retry_after_an_upgrade_gets_what_was_accepted_before(
     before = await take(shop, Ask(item="tea"))
     assert await take(shop, AskUpgraded(item="tea")) == before
     assert before.style == "slow"
+
+
+class AnsweredLater(Answered):
+    """What is recorded after an upgrade, with one more optional field."""
+
+    gift: bool = False
+
+
+class AnsweredV2(Answered):
+    topic: ClassVar[str] = "answered"
+    version = 2
+
+
+async def test_a_record_of_before_an_optional_field_is_read(shop: Service) -> None:
+    await take(shop, Ask(item="tea"))
+    shop.records(AnsweredLater)
+    assert await take(shop, Ask(item="tea")) == AnsweredLater(item="tea", gift=False)
+
+
+async def test_a_record_is_read_in_each_version_that_is_named(shop: Service) -> None:
+    before = await take(shop, Ask(item="tea"))
+    shop.records(AnsweredV2, Answered)
+    assert await take(shop, Ask(item="tea")) == before
+    shop.records(AnsweredV2)
+    with pytest.raises(Unavailable, match=r"'answered.v1' is not one of .* service.records"):
+        await take(shop, Ask(item="tea"))
 
 
 async def test_a_key_is_known_for_as_long_as_what_was_made_under_it(

@@ -119,6 +119,22 @@ def test_so_is_every_field_of_a_history_that_holds_a_message() -> None:
     ]
 
 
+def test_so_is_what_an_api_finds_in_the_record_of_a_request() -> None:
+    service = bank()
+    service.records(Deposit)
+    (line,) = problems(BOTH, [service], [DepositV2, Deposited])
+    assert line.startswith(
+        "bank cannot read deposit.v2, which may be in flight: let service.records in main.py read"
+    )
+
+
+def test_what_is_recorded_must_be_listed() -> None:
+    service = bank()
+    service.records(Deposit)
+    (line,) = problems({}, [service], [])
+    assert "is deposit.v1, which in_flight.toml does not list" in line
+
+
 def test_a_version_that_a_service_can_publish_must_be_listed() -> None:
     service = bank()
     service.publishes(DepositV2)

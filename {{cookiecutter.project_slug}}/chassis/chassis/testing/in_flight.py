@@ -2,7 +2,7 @@
 
 A consumer that cannot read a message makes a dead letter of it, and a workflow that cannot read its
 history fails. So a file lists, for each topic, the versions that may be in a broker, an inbox, a
-dead letter or a history.
+dead letter, a history or the record of an API's request.
 """
 
 import tomllib
@@ -75,6 +75,7 @@ def load(file: Path) -> Listed:
 def publishes(service: Service) -> Iterator[type[Message]]:
     """Replies included."""
     yield from service.published
+    yield from service.recorded.values()
     for step in service.steps:
         yield from step.outcomes
     if service.commands:
@@ -86,6 +87,7 @@ def readers(service: Service) -> Iterator[Reader]:
     app_id = service.settings.app_id
     for step in service.steps:
         yield _reader(service, step)
+    yield Reader(app_id, "service.records in main.py", service.recorded)
     for workflows in service.workflow_sets:
         functions = [*workflows.workflows, *workflows.activities]
         for messages in workflows.histories:

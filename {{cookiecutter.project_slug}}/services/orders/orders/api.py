@@ -49,7 +49,10 @@ class AcceptOrder(BaseModel):
 
 
 class OrderAccepted(BaseModel):
-    """The request as it was accepted: a default that changes later changes nothing of it."""
+    """The request as it was accepted: a default that changes later changes nothing of it.
+
+    It is recorded for good, so each version of it stays: see docs/versions.md.
+    """
 
     version: ClassVar[int] = 1
 
@@ -123,12 +126,12 @@ async def post_order(
     order_id = UUID(derived_id("order", key))
     # First the key, then the order: of two requests with one key, only the first one's content
     # may begin. If we crash in between, nothing has happened, and the same request goes on.
-    (recorded,) = await service.take(
+    (accepted,) = await service.take(
         AcceptOrder(order_id=order_id, request=request),
         step(_accept, AcceptOrder),
         derived_id("accept-order", key),
     )
-    accepted = OrderAccepted.model_validate(recorded.data)
+    assert isinstance(accepted, OrderAccepted)
     await BEGIN[accepted.style](OrderPlaced(order_id=order_id, order=accepted.details), service)
     response.headers["location"] = f"/orders/{order_id}"
     return Accepted(order_id=order_id, style=accepted.style)

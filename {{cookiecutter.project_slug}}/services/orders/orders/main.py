@@ -10,6 +10,7 @@ service.subscribe(choreography.events)
 service.host(process.workflows, orchestration.workflows, hybrid.workflows, replies=hybrid.replies)
 # What begins and ends an order, and what its workflows ask for.
 service.publishes(OrderPlaced, OrderConfirmed, OrderCancelled, *asking.PARTICIPANTS)
+service.records(api.OrderAccepted)
 service.watch(steps.unfinished)
 service.app.include_router(api.router)
 

@@ -42,6 +42,7 @@ class Orders(Service):
         super().__init__(settings, title="Orders", store=store, broker=broker)
         self.engine = engine
         self.subscribe(choreography.events)
+        self.records(api.OrderAccepted)
         self.app.include_router(api.router)
 
     @property
