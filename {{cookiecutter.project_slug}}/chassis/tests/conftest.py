@@ -1,8 +1,9 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from chassis.inbox import Inbox
+from chassis.ports import Broker, Store
 from chassis.processor import Processor
 from chassis.service import Service
 from chassis.settings import ServiceSettings
@@ -26,11 +27,26 @@ def bank() -> Harness:
 
 
 @pytest.fixture
-async def processor(store: MemoryStore, broker: MemoryBroker) -> AsyncIterator[Processor]:
-    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
-    processor.start()
-    yield processor
-    await processor.stop()
+async def start(
+    store: MemoryStore, broker: MemoryBroker
+) -> AsyncIterator[Callable[..., Processor]]:
+    """Starts a processor, with another store, broker or limit than usual; it is stopped later."""
+    started: list[Processor] = []
+
+    def start(store: Store = store, broker: Broker = broker, **limits: float) -> Processor:
+        processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), **limits)
+        processor.start()
+        started.append(processor)
+        return processor
+
+    yield start
+    for processor in started:
+        await processor.stop()
+
+
+@pytest.fixture
+async def processor(start: Callable[..., Processor]) -> Processor:
+    return start()
 
 
 @pytest.fixture
