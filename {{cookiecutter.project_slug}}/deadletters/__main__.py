@@ -9,13 +9,19 @@ import getpass
 import json
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Column, Table
 
-from deadletters.office import Failure, Letter, Office
+from deadletters.letter import Failure, Letter
+from deadletters.office import Office
 from devstack.daprfile import DaprFile
 from devstack.errors import StackError
+from devstack.profiles import Profile, in_use
+
+if TYPE_CHECKING:
+    from deadletters.undelivered import Undelivered
 
 #: How much of an id a table shows: enough to name one letter of millions.
 START = 13
@@ -27,7 +33,8 @@ console = Console(highlight=False, markup=False)
 def main(given: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(given)
-        with Office(DaprFile().apps) as office:
+        file = DaprFile()
+        with Office(file.apps, _undelivered(file)) as office:
             return int(arguments.run(office, arguments))
     except (Failure, StackError) as error:
         print(error, file=sys.stderr)
@@ -48,8 +55,8 @@ def show_all(office: Office, arguments: argparse.Namespace) -> int:
 
 
 def show(office: Office, arguments: argparse.Namespace) -> int:
-    letter = office.show(office.find(arguments.id, arguments.service))
-    print(json.dumps(letter, indent=2, ensure_ascii=True))
+    letter = office.find(arguments.id, arguments.service)
+    print(json.dumps(letter.keeper.show(letter), indent=2, ensure_ascii=True))
     return 0
 
 
@@ -63,7 +70,7 @@ def replay(office: Office, arguments: argparse.Namespace) -> int:
     replayed = 0
     for letter in letters:
         try:
-            office.replay(letter)
+            letter.keeper.replay(letter)
         except Failure as error:
             failures.append(Failure(f"{letter.service} {letter.id} stays: {error}"))
         else:
@@ -75,9 +82,20 @@ def replay(office: Office, arguments: argparse.Namespace) -> int:
 
 def discard(office: Office, arguments: argparse.Namespace) -> int:
     letter = office.find(arguments.id, arguments.service)
-    office.discard(letter, arguments.reason, getpass.getuser())
+    letter.keeper.discard(letter, arguments.reason, getpass.getuser())
     console.print(f"discarded {letter.service} {letter.id}: {arguments.reason}")
     return 0
+
+
+def _undelivered(file: DaprFile) -> "Undelivered | None":
+    """What the broker itself keeps, if it is one that does. Raises `StackError`."""
+    if Profile("pubsub", "snssqs") not in in_use(file):
+        return None
+    try:
+        from deadletters.undelivered import Undelivered
+    except ModuleNotFoundError as error:
+        raise StackError(f"{error}, which this broker needs: use `make dead-letters`") from error
+    return Undelivered()
 
 
 def _report(failures: Sequence[Failure]) -> int:

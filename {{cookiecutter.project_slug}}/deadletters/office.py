@@ -1,34 +1,25 @@
 """The dead letters of all services, over their HTTP APIs."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from deadletters.letter import Failure, Letter
 from devstack.daprfile import App
 from devstack.tokens import app_headers
 
+if TYPE_CHECKING:
+    from deadletters.undelivered import Undelivered
+
 CONNECT_SECONDS = 5
-
-
-class Failure(Exception):
-    """What a person reads: what failed, why, and what to do."""
-
-
-@dataclass(frozen=True)
-class Letter:
-    """A letter as a list shows it, and the service that keeps it."""
-
-    service: str
-    id: str
-    content: dict[str, Any]
 
 
 class Office:
     """Use it as a context manager: it holds a connection to each service."""
 
-    def __init__(self, apps: Mapping[str, App]) -> None:
+    def __init__(self, apps: Mapping[str, App], undelivered: "Undelivered | None" = None) -> None:
+        self._undelivered = undelivered
         self._urls = {name: app.url for name, app in apps.items()}
         timeout = httpx.Timeout(60, connect=CONNECT_SECONDS)
         self._http = httpx.Client(timeout=timeout, headers=app_headers())
@@ -38,6 +29,8 @@ class Office:
 
     def __exit__(self, *_: object) -> None:
         self._http.close()
+        if self._undelivered is not None:
+            self._undelivered.close()
 
     def letters(self, service: str) -> Iterator[Letter]:
         """All letters of a service, oldest first. Raises `Failure`."""
@@ -45,18 +38,22 @@ class Office:
         while page is not None:
             listed = self._call("GET", service, "", params={"page": page})
             for letter in listed["letters"]:
-                yield Letter(service, letter["id"], letter)
+                yield Letter(service, letter["id"], letter, self)
             page = listed["next_page"]
 
     def collect(self, service: str | None = None) -> tuple[list[Letter], list[Failure]]:
         """The letters of one service, or of all, and why those of some could not be read."""
         found: list[Letter] = []
         failures = []
+        sources = [self.letters]
+        if self._undelivered is not None:
+            sources.append(self._undelivered.letters)
         for name in [service] if service else self._urls:
-            try:
-                found.extend(self.letters(name))
-            except Failure as failure:
-                failures.append(failure)
+            for letters in sources:
+                try:
+                    found.extend(letters(name))
+                except Failure as failure:
+                    failures.append(failure)
         return found, failures
 
     def find(self, start: str, service: str | None = None) -> Letter:
@@ -79,12 +76,12 @@ class Office:
     def show(self, letter: Letter) -> Any:
         return self._call("GET", letter.service, f"/{letter.id}")
 
-    def replay(self, letter: Letter) -> Any:
-        return self._call("POST", letter.service, f"/{letter.id}/replay")
+    def replay(self, letter: Letter) -> None:
+        self._call("POST", letter.service, f"/{letter.id}/replay")
 
-    def discard(self, letter: Letter, reason: str, by: str) -> Any:
+    def discard(self, letter: Letter, reason: str, by: str) -> None:
         body = {"reason": reason, "by": by}
-        return self._call("POST", letter.service, f"/{letter.id}/discard", json=body)
+        self._call("POST", letter.service, f"/{letter.id}/discard", json=body)
 
     def _call(self, method: str, service: str, path: str, **more: Any) -> Any:
         url = f"{self._urls[service]}/dead-letters{path}"

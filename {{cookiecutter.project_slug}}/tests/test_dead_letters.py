@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 
 from chassis.deadletters import letter_id
-from deadletters.office import Failure, Letter, Office
+from deadletters.letter import Failure, Letter
+from deadletters.office import Office
 from demo.client import Client
 from demo.mix import Kind, Plan
 from devstack.daprfile import ROOT, DaprFile
