@@ -10,9 +10,9 @@ from demo.mix import Kind, Plan
 #: How an order of each kind must end: its state, the step that failed, what was undone.
 EXPECTED: dict[Kind, tuple[str, str | None, list[str]]] = {
     Kind.GOOD: ("confirmed", None, []),
-    Kind.NO_STOCK: ("cancelled", "StockRejected", []),
-    Kind.NO_CREDIT: ("cancelled", "PaymentDeclined", ["StockReleased"]),
-    Kind.NO_CARRIER: ("cancelled", "ShipmentFailed", ["PaymentRefunded", "StockReleased"]),
+    Kind.NO_STOCK: ("cancelled", "ReserveStock", []),
+    Kind.NO_CREDIT: ("cancelled", "CapturePayment", ["StockReleased"]),
+    Kind.NO_CARRIER: ("cancelled", "DispatchShipment", ["PaymentRefunded", "StockReleased"]),
 }
 
 

@@ -1,8 +1,8 @@
 """I7: the orders of one seed in each style in turn, with faults of its own in each."""
 
+from chassis.saga import Style
 from chassis.simulation import Check, Simulation, World
 from invariants import Books, all_styles_agree, violations
-from orders.domain import Style
 from simulation import plans
 from simulation.fulfilment import Run, of
 

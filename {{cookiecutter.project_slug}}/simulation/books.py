@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from chassis import topic_of
 from chassis.deadletters import letter_id
+from chassis.saga import Progress, Style, undone
 from chassis.simulation import World
 from chassis.simulation.world import Fate
 from chassis.transaction import adapter
@@ -16,8 +17,8 @@ from invariants import Reservation as Held
 from invariants import Stock as Shelf
 from inventory.domain import Reservation, Stock
 from inventory.steps import reservation_key, stock_key
-from orders.domain import Order, Style
-from orders.steps import order_key
+from orders.api import STATES
+from orders.saga import FULFILMENT
 from payments.domain import Card, Payment
 from payments.steps import card_key, payment_key
 from shipping.domain import Shipment, Status
@@ -64,10 +65,11 @@ def read(
 
 
 def _entry(world: World, plan: Plan, accepted: Set[str]) -> Entry:
-    order = world.store("orders").get(order_key(plan.order_id), Order) or Order(plan.order_id)
+    key = f"process:{FULFILMENT.name}:{plan.order_id}"
+    order = world.store("orders").get(key, Progress) or Progress(str(plan.order_id))
     seconds = None
-    if order.ended_at and order.placed_at:
-        seconds = (order.ended_at - order.placed_at).total_seconds()
+    if order.ended_at and order.started_at:
+        seconds = (order.ended_at - order.started_at).total_seconds()
     ends = {
         each.event.id: ENDS[each.topic]
         for each in world.broker.log
@@ -79,10 +81,10 @@ def _entry(world: World, plan: Plan, accepted: Set[str]) -> Entry:
         total_cents=plan.details.total_cents,
         wanted=plan.details.quantities,
         accepted=plan.key in accepted,
-        state=order.state,
+        state=STATES[order.state],
         seconds=seconds,
         failed_step=order.failed_step,
-        undone=order.undone,
+        undone=tuple(undone(FULFILMENT, order)),
         ends=tuple(ends.values()),
     )
 

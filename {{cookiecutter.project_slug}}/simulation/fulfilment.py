@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Response
 
 from chassis import derived_id, topic_of
+from chassis.saga import Style
 from chassis.simulation import Check, Scenario, Simulation, World
 from chassis.simulation.process import Process
 from chassis.simulation.world import Work
@@ -16,7 +17,6 @@ from invariants import Books, violations
 from inventory.api import Receipt, post_receipt
 from inventory.domain import Stock
 from orders.api import Accepted, PlaceOrder, post_order
-from orders.domain import Style
 from orders.settings import settings
 from simulation import plans
 from simulation.books import read
@@ -123,7 +123,7 @@ class Run:
         async def place(process: Process) -> Accepted:
             request = PlaceOrder(**plan.details.model_dump(), style=self._style)
             # All orders of a run have the same, and runs come one after the other.
-            settings.step_patience = self._patience
+            settings.step_timeout = self._patience
             return await post_order(request, process.service, plan.key, Response())
 
         self._world.request("orders", f"place {plan.key}", place, answered)

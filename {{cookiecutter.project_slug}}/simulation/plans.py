@@ -5,10 +5,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from chassis import derived_id, topic_of
+from chassis.saga import Style
 from chassis.simulation import World
 from contracts import CapturePayment, OrderDetails, OrderPlaced, ReserveStock, StockReserved
 from contracts.testing import order_of
-from orders.domain import Style
 from payments.settings import settings as payments
 
 #: There is enough of the first, one unit of the second, and none of the third.

@@ -14,13 +14,13 @@ import grpc
 from dapr.conf import settings
 from dapr.ext.workflow import DaprWorkflowClient
 
+from chassis.saga import Style
 from chassis.simulation import Recording
 from chassis.simulation.histories import dump, load, steps
 from chassis.simulation.sdk import history
 from devstack import tokens
 from devstack.daprfile import DaprFile
 from devstack.errors import StackError
-from orders.domain import Style
 from simulation.fulfilment import simulation
 
 HISTORIES = Path(__file__).parent / "histories"

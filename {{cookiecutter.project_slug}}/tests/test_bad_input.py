@@ -232,5 +232,5 @@ async def test_a_clock_that_is_wrong_is_accepted_and_changes_no_outcome(
         await orders.post(f"/events/{topic}", json={"entries": entries})
 
     order = (await orders.get(f"/orders/{order_id}")).json()
-    assert (order["state"], order["failure"]["step"]) == ("cancelled", "PaymentDeclined")
+    assert (order["state"], order["failure"]["step"]) == ("cancelled", "CapturePayment")
     assert order["undone"] == ["StockReleased"]

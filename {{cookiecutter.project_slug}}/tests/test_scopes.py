@@ -18,8 +18,8 @@ def test_only_who_decides_an_event_may_tell_it() -> None:
     tellers = scopes.told(scopes.service_names())
     assert [name for name, topics in tellers.items() if "stock-reserved" in topics] == ["inventory"]
     assert [name for name, topics in tellers.items() if "order-placed" in topics] == ["orders"]
-    assert "orders-replies" in tellers["shipping"]
-    assert "orders-replies" not in tellers["orders"]
+    assert "order-placed-replies" in tellers["shipping"]
+    assert "order-placed-replies" not in tellers["orders"]
 
 
 def test_a_dead_letter_topic_is_its_services_own() -> None:

@@ -28,7 +28,7 @@ async def test_a_failure_is_shown_with_its_step_its_reason_and_what_was_undone(
 
     order = await ended(client, await client.place(plan))
 
-    assert order["failure"] == {"step": "ShipmentFailed", "reason": "no carrier serves AQ"}
+    assert order["failure"] == {"step": "DispatchShipment", "reason": "no carrier serves AQ"}
     # In reverse order: the payment came last, so it is undone first.
     assert order["undone"] == ["PaymentRefunded", "StockReleased"]
     assert [step["event"] for step in order["steps"]] == [

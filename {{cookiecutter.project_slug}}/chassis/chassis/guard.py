@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.problems import problem
 
-#: Messages, commands, subscriptions and dead letters. The API of the service itself stays open.
-GUARDED = ("/events", "/commands", "/dapr", "/dead-letters")
+#: Messages, commands, subscriptions, dead letters, timers. The service's own API stays open.
+GUARDED = ("/events", "/commands", "/dapr", "/dead-letters", "/job")
 HEADER = b"dapr-api-token"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_type_hints
 
 from pydantic import ValidationError
 
@@ -17,7 +17,18 @@ from chassis.transaction import Transaction
 
 M = TypeVar("M", bound=Message)
 
-Outcome = Message | Sequence[Message] | None
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command as an outcome: the same one under the same id, whatever message leads to it."""
+
+    command: Message
+    id: str
+    #: The topic of the reply.
+    replyto: str
+
+
+Outcome = Message | Request | Sequence[Message | Request] | None
 Handler = Callable[[M, Transaction], Awaitable[Outcome]]
 H = TypeVar("H", bound=Handler[Any])
 
@@ -30,7 +41,7 @@ class Step:
     messages: Mapping[str, type[Message]]
     handler: Handler[Any]
 
-    async def run(self, event: CloudEvent, tx: Transaction) -> tuple[Message, ...]:
+    async def run(self, event: CloudEvent, tx: Transaction) -> tuple[Message | Request, ...]:
         """Raises `Rejected` when the event is not one that this handler can read."""
         outcome = await self.handler(read(event, self.messages), tx)
         if outcome is None:
@@ -49,6 +60,19 @@ def messages_in(annotation: Any) -> Iterator[type[Message]]:
         yield from messages_in(part)
     if isinstance(annotation, type) and hasattr(annotation, "version"):
         yield annotation
+
+
+def returns(*messages: type[Message]) -> Callable[[Handler[Any]], Handler[Any]]:
+    """Say which messages a handler may return, where they are not known before it is made."""
+
+    def annotate(handler: Handler[Any]) -> Handler[Any]:
+        async def run(message: Any, tx: Transaction) -> Outcome:
+            return await handler(message, tx)
+
+        run.__annotations__["return"] = Union[(*messages, None)]
+        return run
+
+    return annotate
 
 
 def step(handler: Handler[Any], *messages: type[Message], topic: str | None = None) -> Step:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from chassis.cloudevents import Attributes, CloudEvent, derived_id, envelope
 from chassis.content import Content, content_of, contradicts
 from chassis.errors import Rejected, UsedBefore
-from chassis.handlers import Handlers, Step
+from chassis.handlers import Handlers, Request, Step
 from chassis.messages import Message, topic_of
 from chassis.refusal import CommandRefused
 from chassis.telemetry import consuming
@@ -26,6 +26,9 @@ def to_its_topic(outcome: type[Message]) -> str | None:
 def to_the_caller(_: type[Message]) -> str | None:
     """Orchestration: the answer is the response, and nobody else hears it."""
     return None
+
+
+Outcome = Message | Request
 
 
 class Outgoing(BaseModel):
@@ -109,22 +112,11 @@ class Inbox:
             return self._sent(delivery, (refused,), traceparent)
 
     def _sent(
-        self, delivery: Delivery, outcomes: Sequence[Message], traceparent: str | None
+        self, delivery: Delivery, outcomes: Sequence[Outcome], traceparent: str | None
     ) -> tuple[Outgoing, ...]:
         """Raises `Rejected` for an outcome that could be stored, and never be sent."""
-        event = delivery.event
         sent = tuple(
-            Outgoing(
-                topic=delivery.destination(type(outcome)),
-                event=envelope(
-                    outcome,
-                    # Derived, so that a consumer knows an outcome that is sent again.
-                    id=derived_id(event.source, event.id, self.source, str(position)),
-                    source=self.source,
-                    traceparent=traceparent,
-                    causationid=event.id,
-                ),
-            )
+            self._outgoing(delivery, outcome, position, traceparent)
             for position, outcome in enumerate(outcomes)
         )
         for outgoing in sent:
@@ -135,3 +127,23 @@ class Inbox:
                     f"{self.max_event_bytes} of max_body_bytes"
                 )
         return sent
+
+    def _outgoing(
+        self, delivery: Delivery, outcome: Outcome, position: int, traceparent: str | None
+    ) -> Outgoing:
+        event = delivery.event
+        message = outcome.command if isinstance(outcome, Request) else outcome
+        return Outgoing(
+            topic=delivery.destination(type(message)),
+            event=envelope(
+                message,
+                # Derived, so that a consumer knows an outcome that is sent again.
+                id=outcome.id
+                if isinstance(outcome, Request)
+                else derived_id(event.source, event.id, self.source, str(position)),
+                source=self.source,
+                traceparent=traceparent,
+                replyto=outcome.replyto if isinstance(outcome, Request) else None,
+                causationid=event.id,
+            ),
+        )

@@ -38,6 +38,11 @@ def topic_of(message: type[Message]) -> str:
     return valid_topic(_hyphenated(name))
 
 
+def name_of(message: type[Message]) -> str:
+    """The name of the class, the same for each version: `OrderPlacedV1` -> `OrderPlaced`."""
+    return message.__name__.removesuffix(f"V{message.version}")
+
+
 def type_of(message: type[Message]) -> str:
     """The CloudEvents type: `order-placed.v1`."""
     if message.version < 1:

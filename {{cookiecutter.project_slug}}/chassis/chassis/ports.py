@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from chassis.cloudevents import CloudEvent
@@ -96,3 +97,13 @@ class Broker(Protocol):
         Raises `Unavailable` when the broker is away, `Refused` when it will not take one of them,
         and `TooLarge` when one of them is too much for a call of its own.
         """
+
+
+class Jobs(Protocol):
+    """A scheduler that calls the service at `POST /job/<name>`, on any of its replicas."""
+
+    async def schedule(self, name: str, every: timedelta) -> None:
+        """From now on, at each interval; a job of this name is replaced. Raises `Unavailable`."""
+
+    async def delete(self, name: str) -> None:
+        """Returns too when there is none of this name. Raises `Unavailable`."""

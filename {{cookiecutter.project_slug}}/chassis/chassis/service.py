@@ -20,19 +20,20 @@ from chassis.deadletters import api as deadletters
 from chassis.errors import Rejected, Unavailable, UsedBefore
 from chassis.guard import AppToken
 from chassis.handlers import Handlers, Step, by_type, read
-from chassis.inbox import Inbox, to_its_topic, to_the_caller
+from chassis.inbox import Destination, Inbox, to_its_topic, to_the_caller
 from chassis.invocation import Participants, answer
 from chassis.logs import configure_logging
 from chassis.messages import Message
-from chassis.ports import Broker, Store
+from chassis.ports import Broker, Jobs, Store
 from chassis.problems import use_problem_details
 from chassis.processor import Processor
+from chassis.saga.sagas import Sagas
 from chassis.settings import ServiceSettings
 from chassis.sidecar import Sidecar
-from chassis.subscriptions import Subscriptions
+from chassis.subscriptions import Subscriptions, Then
 from chassis.telemetry import FASTAPI_TELEMETRY, configure_tracing, traceparent
+from chassis.timers import Timers
 from chassis.transaction import adapter
-from chassis.unfinished import Unfinished
 from chassis.watchdog import watch
 from chassis.workflow_host import WorkflowHost
 from chassis.workflows import Workflows
@@ -53,6 +54,7 @@ class Service:
         version: str = "1",
         store: Store | None = None,
         broker: Broker | None = None,
+        jobs: Jobs | None = None,
     ) -> None:
         """The sidecar is store and broker, except in a test that brings its own."""
         configure_logging(settings.app_id, settings.log_level)
@@ -72,7 +74,6 @@ class Service:
         # of letters run no handler again.
         self._letters = self._new_processor()
         self._host: WorkflowHost | None = None
-        self._unfinished: Unfinished | None = None
         #: All that reads messages from outside, and what is published besides its outcomes.
         self.steps: list[Step] = []
         self.workflow_sets: tuple[Workflows, ...] = ()
@@ -96,6 +97,8 @@ class Service:
         self.subscriptions = Subscriptions(self.app, settings, self.processor, self.dead_letters)
         use_problem_details(self.app)
         health.add_routes(self.app, settings, self._alive, self._components)
+        self.timers = Timers(self.app, self._sidecar if jobs is None else jobs)
+        self.sagas = Sagas(self)
         deadletters.add_routes(self.app, self.dead_letters, self.subscriptions.handle)
         metrics.add_routes(self.app)
 
@@ -130,17 +133,18 @@ class Service:
         if commands not in self._inbox.commands:
             self._inbox.commands.append(commands)
 
-    def host(self, *workflows: Workflows, replies: Handlers | None = None) -> None:
-        """Run workflows here; each reply is handled, then handed to the workflow that waits."""
-        self._host = WorkflowHost(self.settings, self, *workflows)
-        self.workflow_sets = workflows
-        if replies is not None:
-            self.subscriptions.add(replies, destination=None, then=self._host.raise_event)
-            self.steps += replies
+    def host(self, *workflows: Workflows) -> None:
+        """Run workflows here."""
+        new = [each for each in workflows if each not in self.workflow_sets]
+        self.workflow_sets += tuple(new)
+        if self._host is None:
+            self._host = WorkflowHost(self.settings, self)
+        self._host.add(*new)
 
-    def watch(self, unfinished: Unfinished) -> None:
-        """Show in the metrics how old the oldest is of what has begun here and not ended."""
-        self._unfinished = unfinished
+    def await_replies(self, replies: Handlers, destination: Destination | None, then: Then) -> None:
+        """Replies in, to commands that this service sends over pub/sub."""
+        self.subscriptions.add(replies, destination, then, are_replies=True)
+        self.steps += replies
 
     def publishes(self, *messages: type[Message]) -> None:
         """Name what this service publishes although no handler returns it."""
@@ -208,8 +212,8 @@ class Service:
             asyncio.create_task(self._start_workflows()),
             asyncio.create_task(self.subscriptions.retries.watch()),
         ]
-        if self._unfinished is not None:
-            background.append(asyncio.create_task(self._unfinished.watch(self.store)))
+        if self.sagas.runners:
+            background.append(asyncio.create_task(self.sagas.unfinished.watch(self.store)))
         async with AsyncExitStack() as stopping:
             # The last one is called first, and each of them whatever the others raise.
             stopping.push_async_callback(self._sidecar.close)

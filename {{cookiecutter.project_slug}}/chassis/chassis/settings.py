@@ -1,5 +1,7 @@
 """What a service takes from its environment. The Dapr names are those that `dapr run` sets."""
 
+from datetime import timedelta
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
@@ -38,6 +40,8 @@ class ServiceSettings(BaseSettings):
     inbox_ttl_seconds: int = Field(default=7 * 24 * 3600, ge=60, le=MAX_TTL_SECONDS)
     sidecar_timeout_seconds: float = Field(default=5.0, gt=0)
     handler_timeout_seconds: float = Field(default=20.0, gt=0)
+    #: How long a step of a saga that can be undone is waited for, retries included.
+    step_timeout: timedelta = timedelta(minutes=2)
     start_timeout_seconds: float = Field(default=60.0, gt=0)
 
     #: Of one request to the API, one command, one event: what each broker carries. A larger event

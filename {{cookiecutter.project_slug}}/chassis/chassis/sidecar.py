@@ -6,6 +6,7 @@ transaction, sets no deadline on a call, and blocks the event loop until the sid
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -51,7 +52,7 @@ BUSY = ("SQLITE_BUSY",)
 
 
 class Sidecar:
-    """A store and a broker: see `chassis.ports`."""
+    """A store, a broker and a scheduler of jobs: see `chassis.ports`."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._pubsub = settings.pubsub
@@ -142,6 +143,15 @@ class Sidecar:
         reply = await self._call(f"publish to {topic}", self._stub.BulkPublishEvent, request)
         for failed in reply.failedEntries:
             raise Refused(f"publish to {topic}: {failed.error}")
+
+    async def schedule(self, name: str, every: timedelta) -> None:
+        job = api_v1.Job(name=name, schedule=f"@every {max(1, round(every.total_seconds()))}s")
+        request = api_v1.ScheduleJobRequest(job=job, overwrite=True)
+        await self._call(f"schedule {name}", self._stub.ScheduleJobAlpha1, request)
+
+    async def delete(self, name: str) -> None:
+        request = api_v1.DeleteJobRequest(name=name)
+        await self._call(f"delete job {name}", self._stub.DeleteJobAlpha1, request)
 
     async def actor_types(self) -> frozenset[str]:
         """What this sidecar hosts; workflows are actors of its own. Raises `Unavailable`."""

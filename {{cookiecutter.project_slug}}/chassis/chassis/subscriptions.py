@@ -34,7 +34,8 @@ from chassis.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
 
-Then = Callable[[CloudEvent], Awaitable[None]]
+#: The message, and its outcomes.
+Then = Callable[[CloudEvent, Sequence[CloudEvent]], Awaitable[None]]
 Answer = Callable[[Sequence[bytes], str], Awaitable[list[str]]]
 
 #: Seconds after which a delivery no longer waits for its slowest message.
@@ -54,11 +55,12 @@ class Subscription:
     step: Step
     destination: Destination | None
     then: Then | None
+    are_replies: bool
 
     @property
     def is_for_commands(self) -> bool:
         """Whether its messages say where their outcomes go."""
-        return self.destination is None and self.then is None
+        return self.destination is None and not self.are_replies
 
 
 class Subscriptions(DaprApp):
@@ -84,6 +86,8 @@ class Subscriptions(DaprApp):
         handlers: Handlers,
         destination: Destination | None,
         then: Then | None = None,
+        *,
+        are_replies: bool = False,
     ) -> None:
         """Subscribe each handler to its topic.
 
@@ -96,7 +100,7 @@ class Subscriptions(DaprApp):
         for step in handlers:
             if step.topic in self._by_topic:
                 raise ValueError(f"topic {step.topic!r} has a handler in this service already")
-            self._by_topic[step.topic] = Subscription(step, destination, then)
+            self._by_topic[step.topic] = Subscription(step, destination, then, are_replies)
             self._subscribe(step.topic, self._answer)
 
     @property
@@ -122,8 +126,8 @@ class Subscriptions(DaprApp):
 
     @property
     def replies(self) -> frozenset[str]:
-        """The topics of replies to what this service's workflows ask."""
-        return frozenset(topic for topic, each in self._by_topic.items() if each.then is not None)
+        """The topics of replies to what this service asks."""
+        return frozenset(topic for topic, each in self._by_topic.items() if each.are_replies)
 
     @property
     def is_waiting_for_the_store(self) -> bool:
@@ -141,7 +145,7 @@ class Subscriptions(DaprApp):
         subscription = self._by_topic.get(topic)
         if subscription is None:
             raise Rejected(f"{self._settings.app_id} does not subscribe to {topic!r}")
-        await self._processor.process(
+        outcomes = await self._processor.process(
             event,
             subscription.step,
             subscription.destination or (lambda _: event.replyto),
@@ -150,7 +154,7 @@ class Subscriptions(DaprApp):
         )
         if subscription.then is not None:
             try:
-                await subscription.then(event)
+                await subscription.then(event, outcomes)
             except TRANSIENT as error:
                 raise Unsent(cause_of(error)) from error
 

@@ -46,13 +46,17 @@ _QUIET = LoggerOptions(log_handler=logging.NullHandler())
 class WorkflowHost:
     """The engine's worker and client. `begin` and `raise_event` may be repeated without harm."""
 
-    def __init__(self, settings: ServiceSettings, service: "Service", *sets: Workflows) -> None:
+    def __init__(self, settings: ServiceSettings, service: "Service") -> None:
         self._settings = settings
         self._service = service
-        self._sets = sets
+        self._sets: list[Workflows] = []
         self._runtime: WorkflowRuntime | None = None
         self._address = (settings.dapr_runtime_host, str(settings.dapr_grpc_port))
         self._client: DaprWorkflowClient | None = None
+
+    def add(self, *sets: Workflows) -> None:
+        """To be called before the start."""
+        self._sets += sets
 
     @property
     def ready(self) -> bool:

@@ -67,8 +67,9 @@ class Calls:
 
     def __init__(self, ctx: DaprWorkflowContext) -> None:
         self._ctx = ctx
-        #: One timer for many attempts. As a rule it never fires: what it costs, it costs once.
-        self._silence: Any = None
+        #: A timer serves many attempts, one at a time. As a rule it never fires: what it costs, it
+        #: costs once.
+        self._free: list[Any] = []
 
     def __call__(
         self, activity: Activity[In, Out], argument: In, patience: timedelta | None = None
@@ -97,7 +98,10 @@ class Calls:
         attempt: Any = self._ctx.call_activity(
             name_of(activity), input=argument.model_dump(mode="json")
         )
-        yield when_any([attempt, self._no_answer()])
+        timer = self._timer()
+        yield when_any([attempt, timer])
+        if not timer.is_complete:
+            self._free.append(timer)
         if not attempt.is_complete:
             raise Unavailable(f"{name_of(activity)} has not ended in time")
         if attempt.is_failed:
@@ -106,10 +110,12 @@ class Calls:
             raise failed(details.message)
         return model.model_validate(attempt.get_result())
 
-    def _no_answer(self) -> Any:
-        if self._silence is None or self._silence.is_complete:
-            self._silence = self._ctx.create_timer(SILENCE)
-        return self._silence
+    def _timer(self) -> Any:
+        while self._free:
+            timer = self._free.pop()
+            if not timer.is_complete:
+                return timer
+        return self._ctx.create_timer(SILENCE)
 
 
 def name_of(function: Callable[..., Any]) -> str:

@@ -20,8 +20,8 @@ from chassis.invocation import Participants
 from chassis.processor import Processor
 from chassis.refusal import CommandRefused
 from chassis.subscriptions import Subscriptions
+from chassis.saga import Style
 from chassis.transaction import Transaction
-from orders.domain import Style
 from simulation.agreement import Agreement
 from simulation.fulfilment import simulation
 

@@ -5,10 +5,10 @@ from functools import cache
 
 import pytest
 
+from chassis.saga import Style
 from chassis.simulation import Simulation, schedules
 from chassis.simulation.compare import compare_under
 from chassis.simulation.faults import CRASHES, Fault
-from orders.domain import Style
 from simulation import fulfilment
 from simulation.agreement import Agreement
 from simulation.fulfilment import SERVICES

@@ -5,17 +5,17 @@ from math import inf
 from typing import Any
 
 import pytest
+from orders.asking import Asked, Steps
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Unavailable
+from chassis.saga import Style
 from chassis.simulation import Check, Simulation, World
 from chassis.simulation.broker import Published, SimulatedBroker
 from chassis.simulation.calls import SimulatedParticipants
 from chassis.simulation.process import here
 from contracts.testing import order_of
 from invariants import violations
-from orders.asking import Asked, Steps
-from orders.domain import Style
 from simulation import plans
 from simulation.fulfilment import Run, of
 

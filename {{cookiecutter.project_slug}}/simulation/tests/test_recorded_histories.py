@@ -1,12 +1,12 @@
 """Workflows in flight survive the next release: the code still fits what was recorded before."""
 
 import pytest
+from orders.domain import STEPS
 
 from chassis.simulation import Recording
 from chassis.simulation.compare import compare_under
 from chassis.simulation.histories import steps
 from contracts import Event
-from orders.domain import STEPS
 from simulation.fulfilment import SERVICES
 from simulation.record import kept, misfits
 

@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
+from orders.steps import unfinished
 
 from chassis import unfinished as module
+from chassis.saga import Style
 from chassis.simulation import Check, Simulation, World, schedules
 from chassis.simulation.process import Process, here
 from chassis.unfinished import DIRECTORY, Names, Page, Unfinished
 from invariants import violations
-from orders.domain import Order, Style
-from orders.steps import unfinished
 from simulation import plans
 from simulation.fulfilment import Run, of
 

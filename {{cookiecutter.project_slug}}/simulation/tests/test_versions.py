@@ -7,6 +7,7 @@ import pytest
 from chassis.cloudevents import CloudEvent
 from chassis.handlers import Step
 from chassis.messages import Message, type_of
+from chassis.saga import Style
 from chassis.simulation import Check, Simulation, World, schedules
 from chassis.simulation.process import here
 from chassis.testing import in_flight
@@ -14,7 +15,6 @@ from chassis.transaction import Transaction
 from contracts import Event, OrderDetails, PaymentCaptured
 from devstack import scopes
 from invariants import violations
-from orders.domain import Style
 from simulation import plans
 from simulation.fulfilment import Run, of
 

@@ -6,6 +6,7 @@ the loop that runs.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 from chassis.cloudevents import CloudEvent
@@ -46,6 +47,18 @@ class SimulatedSidecar:
         about = ", ".join(event.subject for event in events)
         await self._effect(
             f"publish {topic} of {about}", faults.PUBLISH, lambda: broker.publish(topic, sent)
+        )
+
+    async def schedule(self, name: str, every: timedelta) -> None:
+        world = here().world
+        await self._effect(
+            f"schedule {name}", faults.SCHEDULE, lambda: world.schedule(self._app_id, name, every)
+        )
+
+    async def delete(self, name: str) -> None:
+        jobs = here().world.jobs
+        await self._effect(
+            f"delete job {name}", faults.SCHEDULE, lambda: jobs.pop((self._app_id, name), None)
         )
 
     async def _effect(self, what: str, can_fail: Sequence[Fault], happen: Callable[[], T]) -> T:

@@ -7,6 +7,7 @@ workflow engine, the network and the clock.
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from chassis.cloudevents import envelope
@@ -96,6 +97,8 @@ class World:
             for topic in replicas[0].service.subscriptions.heard:
                 subscribers.setdefault(topic, []).append(app_id)
         self.broker = SimulatedBroker(self, subscribers)
+        #: By service and name: each is the scheduling that counts.
+        self.jobs: dict[tuple[str, str], object] = {}
         self.engine = SimulatedEngine(self, twice=twice)
         self._workflows = workflows
         self._processes = {
@@ -150,6 +153,20 @@ class World:
     def held_back(self, app_id: str, topic: str) -> float:
         """For so many seconds more."""
         return max(0.0, self._held.get((app_id, topic), 0.0) - self.clock.now)
+
+    def schedule(self, app_id: str, name: str, every: timedelta) -> None:
+        """A job calls one of the service's replicas at each interval, until it is deleted."""
+        scheduling = self.jobs[app_id, name] = object()
+
+        def due() -> None:
+            if self.jobs.get((app_id, name)) is scheduling:
+                self.later(every.total_seconds(), due)
+                self._call(None, app_id, f"job {name}", call, lambda _: None)
+
+        async def call(process: Process) -> None:
+            await process.member.endpoints["/job/{name:path}"](name)
+
+        self.later(every.total_seconds(), due)
 
     def store(self, app_id: str) -> Table:
         return self._stores[app_id]

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from chassis.cloudevents import CloudEvent, envelope
-from chassis.handlers import Handler, Handlers, Outcome, Step, read
+from chassis.handlers import Handler, Handlers, Outcome, Request, Step, read
 from chassis.inbox import Inbox
 from chassis.messages import Message, type_of
 from chassis.processor import Processor
@@ -55,7 +55,8 @@ class Harness:
             outcome = await handler(message, tx)
             outcomes = () if outcome is None else outcome
             for each in outcomes if isinstance(outcomes, Sequence) else (outcomes,):
-                self._outcomes[type_of(type(each))] = type(each)
+                kind = type(each.command if isinstance(each, Request) else each)
+                self._outcomes[type_of(kind)] = kind
             return outcome
 
         return run

@@ -1,13 +1,22 @@
 """A made-up service with workflows, for the tests of the simulation: parcels on their way."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from dapr.ext.workflow import DaprWorkflowContext, RetryPolicy, when_any
 from pydantic import BaseModel
 
-from chassis import Calls, Handlers, Service, ServiceSettings, Transaction, Unavailable, Workflows
+from chassis import (
+    Calls,
+    CloudEvent,
+    Handlers,
+    Service,
+    ServiceSettings,
+    Transaction,
+    Unavailable,
+    Workflows,
+)
 
 PATIENCE = timedelta(minutes=3)
 RETRY = RetryPolicy(
@@ -107,5 +116,10 @@ async def signed(_: Signed, __: Transaction) -> None:
 
 def compose() -> Service:
     service = Service(ServiceSettings(app_id="parcels"), title="Parcels")
-    service.host(workflows, replies=signatures)
+    service.host(workflows)
+
+    async def hand_over(reply: CloudEvent, _: Sequence[CloudEvent]) -> None:
+        await service.workflows.raise_event(reply)
+
+    service.await_replies(signatures, None, then=hand_over)
     return service

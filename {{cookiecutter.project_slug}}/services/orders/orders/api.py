@@ -1,30 +1,31 @@
 """Orders over HTTP: place one, and see how far it is."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
+from enum import StrEnum
 from typing import ClassVar, Self
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Response, status
 from pydantic import BaseModel, ConfigDict
 
-from chassis import IdempotencyKey, Running, Service, Transaction, derived_id, step
+from chassis import IdempotencyKey, Running, Transaction, derived_id, step
+from chassis.saga import Progress, Recorded, Retry, Style, undone
 from contracts import OrderDetails, OrderId, OrderPlaced
-from orders import choreography, process
-from orders.domain import Order, Recorded, Retry, State, Style
-from orders.hybrid import fulfil_order_hybrid
-from orders.orchestration import fulfil_order
+from orders.saga import FULFILMENT
 from orders.settings import settings
-from orders.steps import order_key
 
 router = APIRouter(tags=["Orders"])
 
-BEGIN: dict[Style, Callable[[OrderPlaced, Service], Awaitable[None]]] = {
-    Style.CHOREOGRAPHY: choreography.begin,
-    Style.ORCHESTRATION: partial(process.begin, fulfil_order, Style.ORCHESTRATION),
-    Style.HYBRID: partial(process.begin, fulfil_order_hybrid, Style.HYBRID),
-}
+
+class State(StrEnum):
+    """How far an order is: a process of the saga that is running, completed or cancelled."""
+
+    PLACED = "placed"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+STATES = {"running": State.PLACED, "completed": State.CONFIRMED, "cancelled": State.CANCELLED}
 
 
 class PlaceOrder(OrderDetails):
@@ -71,20 +72,16 @@ class Accepted(BaseModel):
 
 
 class Failure(BaseModel):
+    """The step of the saga that was not done, and why."""
+
     step: str
     reason: str
 
-    @classmethod
-    def of(cls, order: Order) -> Self | None:
-        if order.failed_step is None:
-            return None
-        return cls(step=order.failed_step, reason=order.reason or "")
-
 
 class RetryView(BaseModel):
-    """A step that a participant has not carried out yet, and is asked for again."""
+    """A command that a participant has not carried out yet, and is given again."""
 
-    step: str
+    command: str
     participant: str
     attempts: int
     since: datetime
@@ -94,7 +91,7 @@ class RetryView(BaseModel):
     @classmethod
     def of(cls, retry: Retry, now: datetime) -> Self:
         return cls(
-            step=retry.step,
+            command=retry.command,
             participant=retry.participant,
             attempts=retry.attempts,
             since=retry.since,
@@ -118,6 +115,29 @@ class OrderView(BaseModel):
     failure: Failure | None
     undone: tuple[str, ...]
 
+    @classmethod
+    def of(cls, progress: Progress, now: datetime) -> Self | None:
+        """None: replies about it are known, and the order itself is not yet."""
+        if progress.started is None or progress.style is None or progress.started_at is None:
+            return None
+        placed = OrderPlaced.model_validate(progress.started)
+        failure = None
+        if progress.failed_step is not None:
+            failure = Failure(step=progress.failed_step, reason=progress.reason or "")
+        return cls(
+            order_id=placed.order_id,
+            style=progress.style,
+            state=STATES[progress.state],
+            placed_at=progress.started_at,
+            ended_at=progress.ended_at,
+            total_cents=placed.order.total_cents,
+            details=placed.order,
+            steps=progress.steps,
+            retrying=tuple(RetryView.of(retry, now) for retry in progress.retrying),
+            failure=failure,
+            undone=tuple(undone(FULFILMENT, progress)),
+        )
+
 
 @router.post("/orders", status_code=status.HTTP_202_ACCEPTED)
 async def post_order(
@@ -132,7 +152,8 @@ async def post_order(
         derived_id("accept-order", key),
     )
     assert isinstance(accepted, OrderAccepted)
-    await BEGIN[accepted.style](OrderPlaced(order_id=order_id, order=accepted.details), service)
+    placed = OrderPlaced(order_id=order_id, order=accepted.details)
+    await service.sagas.begin(FULFILMENT, accepted.style, placed)
     response.headers["location"] = f"/orders/{order_id}"
     return Accepted(order_id=order_id, style=accepted.style)
 
@@ -145,19 +166,8 @@ async def _accept(asked: AcceptOrder, _: Transaction) -> OrderAccepted:
 
 @router.get("/orders/{order_id}")
 async def get_order(order_id: OrderId, service: Running) -> OrderView:
-    order = await service.look_up(order_key(order_id), Order)
-    if order is None or order.style is None or order.details is None or order.placed_at is None:
+    progress = await service.sagas.progress(FULFILMENT, str(order_id))
+    order = OrderView.of(progress, datetime.now(UTC)) if progress else None
+    if order is None:
         raise HTTPException(404, f"there is no order {order_id}")
-    return OrderView(
-        order_id=order_id,
-        style=order.style,
-        state=order.state,
-        placed_at=order.placed_at,
-        ended_at=order.ended_at,
-        total_cents=order.details.total_cents,
-        details=order.details,
-        steps=order.steps,
-        retrying=tuple(RetryView.of(retry, datetime.now(UTC)) for retry in order.retrying),
-        failure=Failure.of(order),
-        undone=order.undone,
-    )
+    return order

@@ -1,9 +1,7 @@
 """Settings of orders."""
 
-from datetime import timedelta
-
 from chassis import ServiceSettings
-from orders.domain import Style
+from chassis.saga import Style
 
 
 class OrdersSettings(ServiceSettings):
@@ -11,13 +9,6 @@ class OrdersSettings(ServiceSettings):
 
     #: The style of an order that does not name one.
     default_style: Style = Style.CHOREOGRAPHY
-
-    #: How long a workflow waits for a step that can be undone, retries included.
-    step_patience: timedelta = timedelta(minutes=2)
-
-    @property
-    def replies_topic(self) -> str:
-        return f"{self.app_id}-replies"
 
 
 settings = OrdersSettings()

@@ -2,6 +2,12 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from orders.asking import Fulfilment, Question
+from orders.domain import Order, Retry, State, Style
+from orders.hybrid import send_command
+from orders.orchestration import ask_participant
+from orders.process import Ending, end_order
+from orders.steps import order_key
 
 from chassis import CloudEvent, CommandRefused, Service, Unavailable, envelope, read, topic_of
 from chassis.handlers import by_type
@@ -9,13 +15,7 @@ from chassis.invocation import Participants
 from chassis.testing import MemoryBroker, MemoryStore, running
 from contracts import OrderCancelled, OrderConfirmed, OrderPlaced, ReserveStock, StockReserved
 from contracts.testing import ORDER_ID, order_of
-from orders.asking import Fulfilment, Question
-from orders.domain import Order, Retry, State, Style
-from orders.hybrid import send_command
-from orders.orchestration import ask_participant
-from orders.process import Ending, end_order
 from orders.settings import settings
-from orders.steps import order_key
 
 ORDER = order_of()
 COMMAND = envelope(

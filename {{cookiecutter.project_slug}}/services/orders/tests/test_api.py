@@ -5,6 +5,8 @@ from uuid import UUID
 
 import httpx
 import pytest
+from orders.domain import Order, Retry, Style
+from orders.steps import order_key
 from pydantic import BaseModel
 
 from chassis import Service, Workflow, envelope, topic_of
@@ -14,9 +16,7 @@ from chassis.workflow_host import WorkflowHost
 from contracts import Event, PaymentDeclined, StockReleased, StockReserved
 from contracts.testing import ORDER_ID, order_of
 from orders import api, choreography
-from orders.domain import Order, Retry, Style
 from orders.settings import settings
-from orders.steps import order_key
 
 ORDER: dict[str, Any] = order_of({"TEA": 2}, unit_price_cents=150).model_dump(mode="json")
 WORKFLOWS = [Style.ORCHESTRATION, Style.HYBRID]

@@ -1,4 +1,6 @@
 import pytest
+from orders.domain import Order, State
+from orders.steps import order_key
 
 from chassis.testing import Harness
 from contracts import (
@@ -13,8 +15,6 @@ from contracts import (
 )
 from contracts.testing import ORDER_ID, order_of
 from orders import choreography
-from orders.domain import Order, State
-from orders.steps import order_key
 
 PLACED = OrderPlaced(order_id=ORDER_ID, order=order_of())
 DISPATCHED = ShipmentDispatched(order_id=ORDER_ID, country="NL", tracking="NL-1")

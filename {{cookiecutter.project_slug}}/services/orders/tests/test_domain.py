@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
+from orders.domain import NEEDS_HUMAN_AFTER, Order, Retry, State, Style
 
 from contracts import (
     Event,
@@ -21,7 +22,6 @@ from contracts import (
     StockReserved,
 )
 from contracts.testing import ORDER_ID, order_of
-from orders.domain import NEEDS_HUMAN_AFTER, Order, Retry, State, Style
 
 DETAILS = order_of()
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

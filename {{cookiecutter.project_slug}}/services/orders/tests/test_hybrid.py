@@ -1,10 +1,11 @@
+from orders.domain import Order
+from orders.steps import order_key
+
 from chassis import CommandRefused
 from chassis.testing import Harness
 from contracts import StockReserved
 from contracts.testing import ORDER_ID, order_of
 from orders import hybrid
-from orders.domain import Order
-from orders.steps import order_key
 
 
 async def test_a_reply_is_a_step_of_its_order_however_often_it_comes() -> None:

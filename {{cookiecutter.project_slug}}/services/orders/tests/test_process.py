@@ -5,6 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from orders.asking import MAX_CAUSE, MAX_REASON, Fulfilment, Question
+from orders.domain import Retry, Style
+from orders.hybrid import fulfil_order_hybrid
+from orders.orchestration import fulfil_order
+from orders.process import Ending
 
 from chassis import CloudEvent, CommandRefused, derived_id, envelope
 from chassis.testing import ActivityCall, EventWait, Played, activity_failed, play
@@ -23,11 +28,6 @@ from contracts import (
     StockReserved,
 )
 from contracts.testing import ORDER_ID, order_of
-from orders.asking import MAX_CAUSE, MAX_REASON, Fulfilment, Question
-from orders.domain import Retry, Style
-from orders.hybrid import fulfil_order_hybrid
-from orders.orchestration import fulfil_order
-from orders.process import Ending
 from orders.settings import settings
 
 Outcome = Played[OrderConfirmed | OrderCancelled]

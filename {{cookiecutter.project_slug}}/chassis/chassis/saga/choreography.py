@@ -1,0 +1,59 @@
+"""Choreography: participants react to each other's events; the initiator derives the end."""
+
+from chassis.cloudevents import derived_id, envelope
+from chassis.handlers import Handlers, returns
+from chassis.messages import Message, topic_of
+from chassis.saga.declaration import Saga
+from chassis.saga.progress import Progress, failure, is_cancelled, is_completed
+from chassis.saga.records import Records
+from chassis.saga.runner import Initiator
+from chassis.saga.styles import Style
+from chassis.telemetry import traceparent
+from chassis.transaction import Transaction
+
+
+class Choreography:
+    style = Style.CHOREOGRAPHY
+
+    def __init__(self, saga: Saga) -> None:
+        self.saga = saga
+
+    def join(self, service: Initiator, records: Records) -> None:
+        self._service, self._records = service, records
+        ends = returns(*self.saga.ends)
+        self._events = Handlers()
+        self._events.on(*self.saga.starts)(ends(self._start))
+        self._events.on(*self.saga.replies)(ends(self._follow))
+        service.subscribe(self._events)
+        service.publishes(self.saga.started_by)
+
+    async def begin(self, started: Message) -> None:
+        """Publish what starts the process. Once the broker has it, the process is accepted."""
+        service, step = self._service, self._events[topic_of(self.saga.started_by)]
+        event = envelope(
+            started,
+            id=derived_id(self.saga.name, started.subject),
+            source=service.settings.app_id,
+            traceparent=traceparent(),
+        )
+        await service.broker.publish(step.topic, [event])
+        # At once, so that the caller can look the process up. When the broker delivers the same
+        # event, it is in the inbox already.
+        await service.processor.process(event, step)
+
+    async def _start(self, started: Message, tx: Transaction) -> Message | None:
+        return self._end(await self._records.start(started, self.style, tx), tx)
+
+    async def _follow(self, reply: Message, tx: Transaction) -> Message | None:
+        return self._end(await self._records.record(reply, tx), tx)
+
+    def _end(self, progress: Progress, tx: Transaction) -> Message | None:
+        # What the end says may be known from the start alone.
+        if progress.has_ended or progress.started is None:
+            return None
+        if is_completed(self.saga, progress):
+            return self._records.complete(progress, tx)
+        failed = failure(self.saga, progress)
+        if failed is not None and is_cancelled(self.saga, progress):
+            return self._records.cancel(progress, failed.name, progress.why(failed), tx)
+        return None

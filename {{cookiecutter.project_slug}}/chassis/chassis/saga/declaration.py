@@ -1,0 +1,250 @@
+"""A saga: a business process as data, from which every style runs it.
+
+The kinds of steps, and their order, are Garcia-Molina's and Salem's with Richardson's names: first
+those that can be undone, then at most one pivot, then those that are asked until they are done.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, TypeVar
+
+from chassis.messages import Message, name_of, topic_of
+
+M = TypeVar("M", bound=Message)
+
+
+#: What the chassis itself knows of a process that is cancelled, by the name of a field.
+FAILURE = ("failed_step", "reason")
+
+
+class Kind(StrEnum):
+    #: It can be undone, so it may refuse, and may be given up.
+    COMPENSATABLE = "compensatable"
+    #: It may refuse and cannot be undone: once it is done, the process completes.
+    PIVOT = "pivot"
+    #: It may not refuse, and is asked for until it is done.
+    RETRIABLE = "retriable"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one participant is asked to do, and what undoes it.
+
+    The command's class names its replies: `done`, and `refused` if it may refuse.
+    """
+
+    command: type[Message]
+    #: The app id of the participant.
+    at: str
+    undo: type[Message] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.command.__name__
+
+    @property
+    def done(self) -> type[Message]:
+        return _reply(self.command)
+
+    @property
+    def refused(self) -> type[Message] | None:
+        """The event that says that the participant will not, and has done nothing."""
+        return getattr(self.command, "refused", None)
+
+    @property
+    def undone(self) -> type[Message] | None:
+        return None if self.undo is None else _reply(self.undo)
+
+    @property
+    def kind(self) -> Kind:
+        if self.undo is not None:
+            return Kind.COMPENSATABLE
+        return Kind.RETRIABLE if self.refused is None else Kind.PIVOT
+
+    @property
+    def replies(self) -> tuple[type[Message], ...]:
+        return tuple(each for each in (self.done, self.refused, self.undone) if each is not None)
+
+
+#: Steps of one stage are asked for at the same time.
+Stage = tuple[Step, ...]
+
+
+class Saga:
+    """What starts a process, its steps in order, and what it publishes at its end.
+
+    A tuple of steps is one stage: they run side by side. The fields of a command are those of the
+    same name in a reply to a step of an earlier stage, the latest one that has them, or in what
+    started the process; so a command is the same however often it is given.
+    """
+
+    def __init__(
+        self,
+        *,
+        started_by: type[Message],
+        steps: Sequence[Step | Stage],
+        completed: type[Message],
+        cancelled: type[Message],
+        older: Sequence[type[Message]] = (),
+    ) -> None:
+        """`older`: versions that may still be in flight, of replies and of what starts a process.
+
+        Raises `ValueError`, in one line, for what cannot always end.
+        """
+        self.started_by = started_by
+        self.completed = completed
+        self.cancelled = cancelled
+        self.older = tuple(older)
+        self.stages: tuple[Stage, ...] = tuple(
+            step if isinstance(step, tuple) else (step,) for step in steps
+        )
+        for why in problems(self):
+            raise ValueError(f"the saga {self.name} cannot run: {why}")
+
+    @property
+    def name(self) -> str:
+        return topic_of(self.started_by)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(step for stage in self.stages for step in stage)
+
+    @cached_property
+    def commands(self) -> Mapping[type[Message], Step]:
+        """Each command of the saga, the undos included, and its step."""
+        asked = {step.command: step for step in self.steps}
+        return asked | {step.undo: step for step in self.steps if step.undo is not None}
+
+    @cached_property
+    def replies(self) -> tuple[type[Message], ...]:
+        """Of each version that may be in flight."""
+        replies = tuple(reply for step in self.steps for reply in step.replies)
+        return (*replies, *(each for each in self.older if each not in self.starts))
+
+    @cached_property
+    def starts(self) -> tuple[type[Message], ...]:
+        """Each version that may be in flight of what starts a process."""
+        name = name_of(self.started_by)
+        return (self.started_by, *(each for each in self.older if name_of(each) == name))
+
+    @property
+    def ends(self) -> tuple[type[Message], type[Message]]:
+        return self.completed, self.cancelled
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """The fields that a command, or the end, may take from a reply."""
+        made = (*self.commands, *self.ends)
+        return frozenset(name for message in made for name in fields(message)) - set(FAILURE)
+
+    def make(
+        self,
+        message: type[M],
+        started: Mapping[str, Any],
+        said: Mapping[str, Mapping[str, Any]],
+        **also: str,
+    ) -> M:
+        """A command of the saga, or its end. `said`: the data of replies by the reply's name."""
+        step = self.commands.get(message)
+        earlier = self.stages if step is None else self.stages[: self.stage_of(step)]
+        known = {**started}
+        for each in (each for stage in earlier for each in stage):
+            known |= said.get(name_of(each.done), {})
+        known |= also
+        return message.model_validate(
+            {name: known[name] for name in fields(message) if name in known}
+        )
+
+    def stage_of(self, step: Step) -> int:
+        return next(number for number, stage in enumerate(self.stages) if step in stage)
+
+
+def problems(saga: Saga) -> Iterator[str]:
+    """Why it cannot run, or not always end."""
+    if not all(saga.stages):
+        yield "a stage has no steps"
+    elif not saga.stages:
+        yield "it has no steps"
+    yield from _replies_missing(saga)
+    yield from _twice(saga)
+    yield from _order(saga)
+    yield from _fields_missing(saga)
+
+
+def fields(message: type[Message]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = getattr(message, "model_fields", {})
+    return found
+
+
+def _reply(command: type[Message]) -> type[Message]:
+    reply: type[Message] = command.done  # type: ignore[attr-defined]
+    return reply
+
+
+def _replies_missing(saga: Saga) -> Iterator[str]:
+    for step in saga.steps:
+        for command in filter(None, (step.command, step.undo)):
+            if not hasattr(command, "done"):
+                yield (
+                    f"{command.__name__} does not say which event answers it: "
+                    "`done: ClassVar = ...` in its class"
+                )
+        if step.undo is not None and getattr(step.undo, "refused", None) is not None:
+            yield f"{step.undo.__name__} undoes {step.name}, and may refuse: an undo may not"
+
+
+def _twice(saga: Saga) -> Iterator[str]:
+    commands: set[type[Message]] = set()
+    replies: set[type[Message]] = {saga.started_by, *saga.ends}
+    for step in saga.steps:
+        for command in filter(None, (step.command, step.undo)):
+            if command in commands:
+                yield f"two steps give one command, {command.__name__}"
+            commands.add(command)
+        for reply in step.replies:
+            if reply in replies:
+                yield f"{reply.__name__} says two things: give {step.name} a reply of its own"
+            replies.add(reply)
+
+
+def _order(saga: Saga) -> Iterator[str]:
+    final: Step | None = None
+    for stage in saga.stages:
+        for step in stage:
+            if final is not None and step.kind is Kind.COMPENSATABLE:
+                yield (
+                    f"the undo of {step.name} undoes nothing: after {final.name}, which cannot be "
+                    "undone, the process is never cancelled"
+                )
+            elif final is not None and step.kind is Kind.PIVOT:
+                yield f"{step.name} may refuse after {final.name}, which cannot be undone"
+            if step.kind is Kind.PIVOT and len(stage) > 1:
+                yield f"{step.name} may refuse beside others, and cannot be undone with them"
+        final = next((step for step in stage if step.kind is not Kind.COMPENSATABLE), final)
+        if final is not None and len({step.kind for step in stage}) > 1:
+            yield f"{final.name} cannot be undone, and stands beside steps that may be"
+
+
+def _fields_missing(saga: Saga) -> Iterator[str]:
+    known = dict(fields(saga.started_by))
+    for stage in saga.stages:
+        # An undo may have to be given without a reply to what it undoes.
+        for command in (each for step in stage for each in (step.command, step.undo) if each):
+            yield from _missing(command, known)
+        for step in stage:
+            known |= fields(step.done)
+    yield from _missing(saga.completed, known)
+    yield from _missing(saga.cancelled, fields(saga.started_by), FAILURE)
+
+
+def _missing(
+    message: type[Message], known: Mapping[str, Any], also: Sequence[str] = ()
+) -> Iterator[str]:
+    for name, field in fields(message).items():
+        if field.is_required() and name not in known and name not in also:
+            yield (
+                f"nothing says the {name} of {message.__name__}: "
+                "give it to what starts the process, or to a reply to an earlier step"
+            )

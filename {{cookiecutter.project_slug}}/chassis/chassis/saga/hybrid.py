@@ -1,0 +1,139 @@
+"""Hybrid: a process manager publishes commands, and goes on when the replies come.
+
+A reply is a message like any other: the record of the process, the inbox record and the next
+commands are one transaction, and the commands are published after it.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import ClassVar
+from uuid import uuid4
+
+from pydantic import BaseModel
+
+from chassis.cloudevents import CloudEvent, derived_id, envelope
+from chassis.handlers import Handlers, Outcome, Request, returns, step
+from chassis.inbox import to_its_topic
+from chassis.messages import Message, topic_of, type_of
+from chassis.refusal import CommandRefused
+from chassis.saga.declaration import Saga
+from chassis.saga.manager import Given, Manager
+from chassis.saga.progress import Asked, Progress, is_completed
+from chassis.saga.records import Records
+from chassis.saga.runner import Initiator
+from chassis.saga.styles import Style
+from chassis.telemetry import traceparent
+from chassis.transaction import Transaction
+
+#: Between two looks at a process for what is late.
+LOOK_EVERY = timedelta(seconds=15)
+
+
+class LookAt(BaseModel):
+    """The message of the process's job: see what is late."""
+
+    version: ClassVar[int] = 1
+
+    id: str
+
+    @property
+    def subject(self) -> str:
+        return self.id
+
+
+class Hybrid:
+    style = Style.HYBRID
+
+    def __init__(self, saga: Saga) -> None:
+        self.saga = saga
+        self.replies_topic = f"{saga.name}-replies"
+
+    def join(self, service: Initiator, records: Records) -> None:
+        self._service, self._records = service, records
+        self._manager = Manager(self.saga, service.settings.step_timeout)
+        outcomes = returns(*self.saga.commands, *self.saga.ends)
+        # One topic, so one handler: replies of a process are handled one after the other.
+        replies = Handlers()
+        replies.on(*self.saga.replies, CommandRefused, topic=self.replies_topic)(
+            outcomes(self._reply)
+        )
+        service.await_replies(replies, to_its_topic, then=self._forget_job)
+        service.timers.on(self.saga.name, self._look_at)
+
+    async def begin(self, started: Message) -> None:
+        """Record the process and give its first commands. Then it is accepted."""
+        service = self._service
+        # Order matters: without its job, nobody would look for what is late. A job whose process
+        # never came to be ends itself.
+        await service.timers.start(self.saga.name, started.subject, LOOK_EVERY)
+        event = envelope(
+            started,
+            id=derived_id(self.saga.name, started.subject),
+            source=service.settings.app_id,
+            traceparent=traceparent(),
+        )
+        await service.processor.process(event, step(self._start, self.saga.started_by))
+
+    async def _start(self, started: Message, tx: Transaction) -> Outcome:
+        progress = await self._records.start(started, self.style, tx)
+        return self._go_on(*self._manager.advance(progress, tx.now), tx)
+
+    async def _reply(self, reply: Message, tx: Transaction) -> Outcome:
+        if isinstance(reply, CommandRefused):
+            progress = await self._records.load(reply.subject, tx)
+            refused = self._refused_by(progress, tx.cause)
+            if refused is not None:
+                progress = self._manager.refuse(progress, refused, reply.reason)
+        else:
+            progress = await self._records.record(reply, tx)
+        return self._go_on(*self._manager.advance(progress, tx.now), tx)
+
+    async def _look(self, look_at: LookAt, tx: Transaction) -> Outcome:
+        progress = await self._records.load(look_at.id, tx)
+        return self._go_on(*self._manager.look(progress, tx.now), tx)
+
+    async def _look_at(self, id: str) -> bool:
+        """Whether to go on looking."""
+        progress = await self._service.look_up(self._records.key(id), Progress)
+        if progress is None or progress.has_ended:
+            return False
+        event = envelope(
+            LookAt(id=id),
+            id=str(uuid4()),
+            source=self._service.settings.app_id,
+            traceparent=progress.traceparent,
+        )
+        await self._service.processor.process(event, step(self._look, LookAt))
+        return True
+
+    async def _forget_job(self, reply: CloudEvent, outcomes: Sequence[CloudEvent]) -> None:
+        if {outcome.type for outcome in outcomes} & set(map(type_of, self.saga.ends)):
+            await self._service.timers.stop(self.saga.name, reply.subject)
+
+    def _go_on(self, progress: Progress, given: Sequence[Given], tx: Transaction) -> Outcome:
+        if not progress.has_ended and progress.started is not None:
+            if is_completed(self.saga, progress) and progress.failed_step is None:
+                return self._records.complete(progress, tx)
+            if self._manager.is_undone(progress):
+                return self._records.cancel(
+                    progress, progress.failed_step or "", progress.reason or "", tx
+                )
+        self._records.put(progress, tx)
+        return [self._request(progress, each) for each in given]
+
+    def _request(self, progress: Progress, given: Given) -> Request:
+        command = self.saga.make(given.command, progress.started or {}, progress.said)
+        id = self._id(progress.id, given.command, given.refusals)
+        return Request(command, id, self.replies_topic)
+
+    def _id(self, id: str, command: type[Message], refusals: int) -> str:
+        """Idempotency: the same however often a command is given, until it is refused."""
+        again = [str(refusals)] if refusals else []
+        return derived_id(self.saga.name, id, topic_of(command), *again)
+
+    def _refused_by(self, progress: Progress, reply: CloudEvent) -> Asked | None:
+        """The command that the reply refuses."""
+        for command, asked in self._manager.waiting(progress):
+            if self._id(progress.id, command, asked.refusals) == reply.causationid:
+                return asked
+        return None

@@ -1,0 +1,189 @@
+"""What a process manager does next. Pure: the record of a process in, commands out.
+
+A command that is not answered is given again under the same id, so a participant that has done it
+finds it in its inbox and sends the recorded reply again. What may have been done counts as done.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chassis.messages import Message
+from chassis.saga.declaration import Kind, Saga, Stage, Step
+from chassis.saga.progress import Asked, Progress, Retry, answers
+from chassis.text import cut
+
+#: Between two attempts: each time as long again as the step is being tried.
+FIRST_WAIT = timedelta(seconds=15)
+LONGEST_WAIT = timedelta(hours=1)
+#: Bytes of why an attempt failed, and of what a participant says.
+MAX_CAUSE, MAX_REASON = 500, 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A command to be published. `refusals`: of the same command, under earlier ids."""
+
+    command: type[Message]
+    refusals: int
+
+
+class Manager:
+    """`timeout`: how long a step that can be undone is waited for, retries included."""
+
+    def __init__(self, saga: Saga, timeout: timedelta) -> None:
+        self.saga = saga
+        self._timeout = timeout
+        self._named = {command.__name__: command for command in saga.commands}
+
+    def advance(self, progress: Progress, now: datetime) -> tuple[Progress, Sequence[Given]]:
+        """Give what comes next, after a reply or at the start."""
+        if progress.has_ended or progress.started is None:
+            return progress, ()
+        progress = self._settle(progress)
+        wanted = list(self._next(progress, now))
+        waiting = {asked.command for asked in progress.asked}
+        new = [
+            Asked(command.__name__, since=now, due=self._due(now, now))
+            for command in wanted
+            if command.__name__ not in waiting
+        ]
+        return self._shown(replace(progress, asked=(*progress.asked, *new))), [
+            Given(self._named[each.command], 0) for each in new
+        ]
+
+    def look(self, progress: Progress, now: datetime) -> tuple[Progress, Sequence[Given]]:
+        """Give again what is not answered in time, or give it up."""
+        if progress.has_ended or progress.started is None:
+            return progress, ()
+        again = []
+        for asked in progress.asked:
+            step = self._step(asked)
+            if asked.due > now:
+                continue
+            cause = asked.cause or f"{step.at} did not reply in {now - asked.since}"
+            if self._can_be_given_up(asked) and now >= asked.since + self._timeout:
+                progress = self._failed(progress, step, cause)
+                return self.advance(progress, now)
+            again.append(
+                replace(
+                    asked,
+                    attempts=asked.attempts + 1,
+                    due=self._due(asked.since, now),
+                    cause=cut(cause, MAX_CAUSE),
+                )
+            )
+        names = {each.command: each for each in again}
+        waiting = tuple(names.get(each.command, each) for each in progress.asked)
+        progress, given = self.advance(replace(progress, asked=waiting), now)
+        return progress, [
+            *(Given(self._named[each.command], each.refusals) for each in again),
+            *given,
+        ]
+
+    def waiting(self, progress: Progress) -> Iterator[tuple[type[Message], Asked]]:
+        """The commands that are not answered."""
+        for asked in progress.asked:
+            yield self._named[asked.command], asked
+
+    def refuse(self, progress: Progress, asked: Asked, reason: str) -> Progress:
+        """The participant never will: a `CommandRefused`."""
+        step = self._step(asked)
+        if self._may_refuse(asked):
+            refused = replace(progress, refused=(*progress.refused, asked.command))
+            return self._failed(refused, step, reason)
+        # It must not refuse, and was not done: it is asked again, under another id.
+        cause = f"{step.at} refused: {reason}"
+        new = replace(asked, refusals=asked.refusals + 1, cause=cut(cause, MAX_CAUSE))
+        rest = tuple(new if each is asked else each for each in progress.asked)
+        return self._shown(replace(progress, asked=rest))
+
+    def _settle(self, progress: Progress) -> Progress:
+        """Less what was answered."""
+        left = tuple(each for each in progress.asked if not self._is_settled(each, progress))
+        progress = replace(progress, asked=left)
+        if progress.failed_step is None:
+            for step in self.saga.steps:
+                if progress.is_refused(step):
+                    return self._failed(progress, step, progress.why(step))
+        return progress
+
+    def _failed(self, progress: Progress, step: Step, reason: str) -> Progress:
+        """From now on the process is undone; what was asked for is not asked for any more."""
+        if progress.failed_step is not None:
+            return progress
+        return replace(progress, failed_step=step.name, reason=cut(reason, MAX_REASON), asked=())
+
+    def _next(self, progress: Progress, now: datetime) -> Iterator[type[Message]]:
+        if progress.failed_step is None:
+            for stage in self.saga.stages:
+                missing = [step for step in stage if not progress.is_done(step)]
+                if missing:
+                    yield from (step.command for step in missing)
+                    return
+            return
+        # Order matters: what was done last is undone first, unless nobody answers for it in time.
+        for stage in self._begun(progress):
+            for step in self._not_undone(stage, progress):
+                if step.undo is not None:
+                    yield step.undo
+            if not self._all_late(stage, progress, now):
+                return
+
+    def _begun(self, progress: Progress) -> Iterator[Stage]:
+        """The stages up to the one that failed, the last one first."""
+        failed = next(step for step in self.saga.steps if step.name == progress.failed_step)
+        yield from reversed(self.saga.stages[: self.saga.stage_of(failed) + 1])
+
+    def _not_undone(self, stage: Stage, progress: Progress) -> list[Step]:
+        return [
+            step for step in stage if not progress.is_refused(step) and not progress.is_undone(step)
+        ]
+
+    def _all_late(self, stage: Stage, progress: Progress, now: datetime) -> bool:
+        since = {asked.command: asked.since for asked in progress.asked}
+        return all(
+            step.undo is not None and now >= since.get(step.undo.__name__, now) + self._timeout
+            for step in self._not_undone(stage, progress)
+        )
+
+    def is_undone(self, progress: Progress) -> bool:
+        return progress.failed_step is not None and not any(
+            self._not_undone(stage, progress) for stage in self._begun(progress)
+        )
+
+    def _step(self, asked: Asked) -> Step:
+        return self.saga.commands[self._named[asked.command]]
+
+    def _is_undo(self, asked: Asked) -> bool:
+        return self._step(asked).undo is self._named[asked.command]
+
+    def _may_refuse(self, asked: Asked) -> bool:
+        return not self._is_undo(asked) and self._step(asked).kind is not Kind.RETRIABLE
+
+    def _can_be_given_up(self, asked: Asked) -> bool:
+        """What cannot be undone must be answered: only then is it known how the process ends."""
+        return not self._is_undo(asked) and self._step(asked).kind is Kind.COMPENSATABLE
+
+    def _is_settled(self, asked: Asked, progress: Progress) -> bool:
+        command = self._named[asked.command]
+        return bool(progress.known & answers(self._step(asked), command))
+
+    def _due(self, since: datetime, now: datetime) -> datetime:
+        first = min(FIRST_WAIT, self._timeout / 4)
+        return now + min(max(first, now - since), LONGEST_WAIT)
+
+    def _shown(self, progress: Progress) -> Progress:
+        retrying = tuple(
+            Retry(
+                each.command,
+                self._step(each).at,
+                each.attempts - 1,
+                each.since,
+                each.cause,
+                each.refusals > 0,
+            )
+            for each in progress.asked
+            if each.cause
+        )
+        return progress if retrying == progress.retrying else replace(progress, retrying=retrying)

@@ -1,0 +1,63 @@
+"""What a style needs from the service that initiates its processes, and what it gives to it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from chassis.cloudevents import CloudEvent
+from chassis.handlers import Handlers
+from chassis.inbox import Destination
+from chassis.messages import Message
+from chassis.ports import Broker
+from chassis.processor import Processor
+from chassis.saga.declaration import Saga
+from chassis.saga.records import Records
+from chassis.saga.styles import Style
+from chassis.settings import ServiceSettings
+from chassis.timers import Timers
+from chassis.workflow_host import WorkflowHost
+from chassis.workflows import Workflows
+
+T = TypeVar("T")
+
+#: After the commit, before the acknowledgement: the message, and its outcomes. It may come again.
+Then = Callable[[CloudEvent, Sequence[CloudEvent]], Awaitable[None]]
+
+
+class Initiator(Protocol):
+    """The part of `chassis.Service` that runs processes."""
+
+    settings: ServiceSettings
+    broker: Broker
+    processor: Processor
+    timers: Timers
+
+    @property
+    def workflows(self) -> WorkflowHost: ...
+
+    def subscribe(self, events: Handlers) -> None: ...
+
+    def await_replies(
+        self, replies: Handlers, destination: Destination | None, then: Then
+    ) -> None: ...
+
+    def host(self, *workflows: Workflows) -> None: ...
+
+    def publishes(self, *messages: type[Message]) -> None: ...
+
+    async def look_up(self, key: str, kind: type[T]) -> T | None: ...
+
+
+class Runner(Protocol):
+    """A saga in one style."""
+
+    saga: Saga
+    style: Style
+
+    def join(self, service: Initiator, records: Records) -> None:
+        """Subscribe, host, publish: all that the style needs of its service."""
+
+    async def begin(self, started: Message) -> None:
+        """Start a process, once however often it is called for one subject.
+
+        Raises `Unavailable`, then it may have begun.
+        """

@@ -1,0 +1,53 @@
+"""The sagas that a service initiates, each in the styles that it runs them in."""
+
+from chassis.messages import Message
+from chassis.saga.declaration import Saga
+from chassis.saga.progress import Progress
+from chassis.saga.records import Records, all_unfinished
+from chassis.saga.runner import Initiator, Runner
+from chassis.saga.styles import Style
+
+
+class Sagas:
+    def __init__(self, service: Initiator) -> None:
+        self._service = service
+        self.unfinished = all_unfinished()
+        self._records: dict[str, Records] = {}
+        self._runners: dict[tuple[str, Style], Runner] = {}
+
+    def run(self, *runners: Runner) -> None:
+        """Raises `ValueError` for two runners of one saga and style."""
+        for runner in runners:
+            name = runner.saga.name
+            if (name, runner.style) in self._runners:
+                raise ValueError(f"the saga {name} has its {runner.style} already")
+            self._runners[name, runner.style] = runner
+            records = self._records.setdefault(name, Records(runner.saga, self.unfinished))
+            if records.saga is not runner.saga:
+                raise ValueError(f"two sagas are started by {name}")
+            runner.join(self._service, records)
+
+    @property
+    def runners(self) -> tuple[Runner, ...]:
+        return tuple(self._runners.values())
+
+    def runner(self, saga: str, style: Style) -> Runner:
+        """Raises `LookupError` if this service does not run it."""
+        runner = self._runners.get((saga, style))
+        if runner is None:
+            raise LookupError(
+                f"{self._service.settings.app_id} does not run {saga} as {style}: it runs "
+                f"{', '.join(f'{name} as {other}' for name, other in self._runners) or 'none'}"
+            )
+        return runner
+
+    async def begin(self, saga: Saga, style: Style, started: Message) -> None:
+        """Start a process, once however often it is called for one subject.
+
+        Raises `Unavailable`: then it may have begun, and is to be called again.
+        """
+        await self.runner(saga.name, style).begin(started)
+
+    async def progress(self, saga: Saga, id: str) -> Progress | None:
+        """How far the process is; None if it is not known."""
+        return await self._service.look_up(self._records[saga.name].key(id), Progress)

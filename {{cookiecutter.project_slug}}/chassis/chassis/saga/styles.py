@@ -1,0 +1,9 @@
+"""The three styles in which a saga runs."""
+
+from enum import StrEnum
+
+
+class Style(StrEnum):
+    CHOREOGRAPHY = "choreography"
+    ORCHESTRATION = "orchestration"
+    HYBRID = "hybrid"

@@ -1,0 +1,49 @@
+"""Timers of processes: each is a job of the sidecar's scheduler, so it survives every crash.
+
+A job calls any replica at each interval until it is deleted. It is never late for good: what one
+call misses, the next one does.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from fastapi import FastAPI
+
+from chassis.ports import Jobs
+
+log = logging.getLogger(__name__)
+
+#: Called with the id of a process; returns whether the timer is to go on.
+Due = Callable[[str], Awaitable[bool]]
+
+#: Between the kind of a timer and the id of its process, in the name of the job.
+SEPARATOR = "."
+
+
+class Timers:
+    def __init__(self, app: FastAPI, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._due: dict[str, Due] = {}
+        app.add_api_route("/job/{name:path}", self._call, methods=["POST"], include_in_schema=False)
+
+    def on(self, kind: str, due: Due) -> None:
+        """`kind` holds no dot."""
+        if kind in self._due:
+            raise ValueError(f"there is a timer {kind} in this service already")
+        self._due[kind] = due
+
+    async def start(self, kind: str, id: str, every: timedelta) -> None:
+        """Start the timer, or start it anew. Raises `Unavailable`."""
+        await self._jobs.schedule(f"{kind}{SEPARATOR}{id}", every)
+
+    async def stop(self, kind: str, id: str) -> None:
+        """Returns too when there is none. Raises `Unavailable`."""
+        await self._jobs.delete(f"{kind}{SEPARATOR}{id}")
+
+    async def _call(self, name: str) -> None:
+        kind, _, id = name.partition(SEPARATOR)
+        due = self._due.get(kind)
+        if due is None or not await due(id):
+            log.info("timer %s has nothing to do any more", name)
+            await self._jobs.delete(name)
