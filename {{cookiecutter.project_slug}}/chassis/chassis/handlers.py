@@ -173,6 +173,13 @@ class Handlers:
 
         return cast(H, run)
 
+    def undoes(self, undo: type[Message], done: type[Message]) -> bool:
+        """Whether there is a barrier between the two."""
+        return self._undoes.get(topic_of(undo)) == topic_of(done)
+
+    def __contains__(self, topic: str) -> bool:
+        return topic in self._steps
+
     def __getitem__(self, topic: str) -> Step:
         return self._steps[topic]
 

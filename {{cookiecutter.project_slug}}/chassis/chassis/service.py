@@ -76,6 +76,8 @@ class Service:
         self._host: WorkflowHost | None = None
         #: All that reads messages from outside, and what is published besides its outcomes.
         self.steps: list[Step] = []
+        #: Those of choreography.
+        self.reactions: list[Step] = []
         self.workflow_sets: tuple[Workflows, ...] = ()
         self.published: tuple[type[Message], ...] = ()
         #: What its API reads from the records of requests, by type.
@@ -115,6 +117,7 @@ class Service:
         """Choreography: events in, and the outcomes out as events for whoever listens."""
         self.subscriptions.add(events, to_its_topic)
         self.steps += events
+        self.reactions += events
 
     def obey(self, commands: Handlers) -> None:
         """Hybrid: commands in over pub/sub, and each outcome back to the topic that it asks for."""

@@ -1,0 +1,93 @@
+"""Whether the services do what a saga declares: read from their handlers, before anything runs.
+
+Choreography's reactions stand in the participants, written by hand. The declaration says which
+event leads to which command, so a reaction to another event is named here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from chassis.handlers import Step as Handled
+from chassis.messages import name_of, topic_of
+from chassis.saga.declaration import Saga
+from chassis.saga.progress import answers
+from chassis.saga.styles import Style
+
+if TYPE_CHECKING:
+    from chassis.service import Service
+
+#: An event, and the command that a participant carries out when it comes, by their names.
+Reaction = tuple[str, str]
+
+
+def problems(services: Iterable["Service"]) -> list[str]:
+    """One line for each step, of any saga of these services, that somebody does not carry out."""
+    members = {service.settings.app_id: service for service in services}
+    wrong: list[str] = []
+    for service in members.values():
+        for runner in service.sagas.runners:
+            wrong += _unanswered(runner.saga, members)
+            if runner.style is Style.CHOREOGRAPHY:
+                wrong += _miswired(runner.saga, members)
+    return list(dict.fromkeys(wrong))
+
+
+def reactions(saga: Saga) -> Mapping[str, frozenset[Reaction]]:
+    """What each participant of a choreography has to react to, by its app id."""
+    wanted: dict[str, set[Reaction]] = {step.at: set() for step in saga.steps}
+    for number, stage in enumerate(saga.stages):
+        before = [step.done for step in saga.stages[number - 1]] if number else [saga.started_by]
+        after = saga.stages[number + 1] if number + 1 < len(saga.stages) else ()
+        for step in stage:
+            wanted[step.at] |= {(name_of(event), step.name) for event in before}
+            if step.undo is not None:
+                undoes = {
+                    event
+                    for other in after
+                    for event in (other.refused, other.undone)
+                    if event is not None
+                } | {other.refused for other in stage if other is not step and other.refused}
+                wanted[step.at] |= {(name_of(event), step.undo.__name__) for event in undoes}
+    return {app_id: frozenset(pairs) for app_id, pairs in wanted.items()}
+
+
+def _miswired(saga: Saga, members: Mapping[str, "Service"]) -> Iterator[str]:
+    wanted = reactions(saga)
+    for app_id, service in members.items():
+        found = frozenset(_reactions_of(saga, service.reactions))
+        for event, command in sorted(wanted.get(app_id, frozenset()) - found):
+            yield f"{app_id} does not react to {event} with {command}, which {saga.name} needs"
+        for event, command in sorted(found - wanted.get(app_id, frozenset())):
+            yield f"{app_id} reacts to {event} with {command}, which {saga.name} does not declare"
+
+
+def _reactions_of(saga: Saga, handled: Iterable[Handled]) -> Iterator[Reaction]:
+    events = {name_of(event) for event in (saga.started_by, *saga.replies)}
+    for each in handled:
+        outcomes = {name_of(outcome) for outcome in each.outcomes}
+        for message in each.messages.values():
+            if name_of(message) in events:
+                for command, step in saga.commands.items():
+                    if outcomes & answers(step, command):
+                        yield name_of(message), command.__name__
+
+
+def _unanswered(saga: Saga, members: Mapping[str, "Service"]) -> Iterator[str]:
+    for command, step in saga.commands.items():
+        service = members.get(step.at)
+        if service is None:
+            yield f"{step.name} of {saga.name} is at {step.at}, and there is no such service"
+            continue
+        handlers = [each for each in service.commands if topic_of(command) in each]
+        if not handlers:
+            yield f"{step.at} has no handler for {command.__name__}, which {saga.name} asks it for"
+        for each in handlers:
+            outcomes = {name_of(outcome) for outcome in each[topic_of(command)].outcomes}
+            for answer in sorted(answers(step, command) ^ outcomes):
+                side = "never answers" if answer not in outcomes else "also answers"
+                yield f"{step.at} {side} {command.__name__} with {answer}: see its declaration"
+            if command is step.undo and not each.undoes(step.undo, step.command):
+                yield (
+                    f"{step.at} has no barrier between {step.name} and {command.__name__}: "
+                    f"commands.on({command.__name__}, undoes={step.name})"
+                )
