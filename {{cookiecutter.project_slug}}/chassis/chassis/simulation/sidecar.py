@@ -36,9 +36,14 @@ class SimulatedSidecar:
         return world.store(self._app_id).read(keys)
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        store = here().world.store(self._app_id)
+        world = here().world
         what = f"commit {', '.join(write.key for write in writes)}"
-        await self._effect(what, faults.COMMIT, lambda: store.commit(writes))
+
+        def happen() -> None:
+            world.store(self._app_id).commit(writes)
+            world.commits += [(self._app_id, write) for write in writes]
+
+        await self._effect(what, faults.COMMIT, happen)
 
     async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
         process = here()

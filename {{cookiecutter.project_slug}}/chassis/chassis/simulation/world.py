@@ -16,6 +16,7 @@ from chassis.deadletters.pages import letter_key
 from chassis.errors import Unavailable
 from chassis.inbox import inbox_key
 from chassis.messages import Message, topic_of
+from chassis.ports import Write
 from chassis.simulation import faults
 from chassis.simulation.broker import Published, SimulatedBroker
 from chassis.simulation.choices import Choices
@@ -96,6 +97,8 @@ class World:
         for app_id, replicas in members.items():
             for topic in replicas[0].service.subscriptions.heard:
                 subscribers.setdefault(topic, []).append(app_id)
+        #: What each service has written, in order.
+        self.commits: list[tuple[str, Write]] = []
         self.broker = SimulatedBroker(self, subscribers)
         #: By service and name: each is the scheduling that counts.
         self.jobs: dict[tuple[str, str], object] = {}
