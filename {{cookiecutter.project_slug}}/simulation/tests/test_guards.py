@@ -19,8 +19,8 @@ from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing, inbox_key
 from chassis.invocation import Participants
 from chassis.processor import Processor
 from chassis.refusal import CommandRefused
-from chassis.subscriptions import Subscriptions
 from chassis.saga import Style
+from chassis.subscriptions import Subscriptions
 from chassis.transaction import Transaction
 from simulation.agreement import Agreement
 from simulation.fulfilment import simulation

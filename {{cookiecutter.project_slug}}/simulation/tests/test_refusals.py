@@ -10,12 +10,12 @@ from chassis.cloudevents import CloudEvent
 from chassis.handlers import Step
 from chassis.inbox import Delivery, Inbox, Outgoing
 from chassis.messages import type_of
+from chassis.saga import Style
 from chassis.simulation import schedules
 from chassis.simulation.broker import Published, SimulatedBroker
 from chassis.simulation.calls import SimulatedParticipants
 from chassis.simulation.process import here
 from contracts import CapturePayment
-from orders.domain import Style
 from simulation.fulfilment import simulation
 
 SCHEDULES = 60
