@@ -4,9 +4,12 @@ A job calls any replica at each interval until it is deleted. It is never late f
 call misses, the next one does.
 """
 
+import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from enum import Enum, auto
 
 from fastapi import FastAPI
 
@@ -14,8 +17,23 @@ from chassis.ports import Jobs
 
 log = logging.getLogger(__name__)
 
-#: Called with the id of a process; returns whether the timer is to go on.
-Due = Callable[[str], Awaitable[bool]]
+#: A timer is started before its process is committed, which takes as long as a handler may run.
+#: Only what is unknown for much longer never began.
+UNKNOWN_SECONDS = 600.0
+#: Of these timers, how many are remembered.
+MAX_UNKNOWN = 10_000
+
+
+class Tick(Enum):
+    """What a timer finds of its process."""
+
+    GO_ON = auto()
+    OVER = auto()
+    UNKNOWN = auto()
+
+
+#: Called with the id of a process.
+Due = Callable[[str], Awaitable[Tick]]
 
 #: Between the kind of a timer and the id of its process, in the name of the job.
 SEPARATOR = "."
@@ -25,6 +43,8 @@ class Timers:
     def __init__(self, app: FastAPI, jobs: Jobs) -> None:
         self._jobs = jobs
         self._due: dict[str, Due] = {}
+        #: When this replica was first called by a timer whose process is unknown.
+        self._unknown_since: OrderedDict[str, float] = OrderedDict()
         app.add_api_route("/job/{name:path}", self._call, methods=["POST"], include_in_schema=False)
 
     def on(self, kind: str, due: Due) -> None:
@@ -44,6 +64,23 @@ class Timers:
     async def _call(self, name: str) -> None:
         kind, _, id = name.partition(SEPARATOR)
         due = self._due.get(kind)
-        if due is None or not await due(id):
+        if due is None:
+            # A replica of another version may know it: what it is for must not lose its timer.
+            log.warning("this version of the service has no timer %s: %s is left alone", kind, name)
+            return
+        tick = await due(id)
+        if tick is Tick.OVER or (tick is Tick.UNKNOWN and self._never_began(name)):
             log.info("timer %s has nothing to do any more", name)
             await self._jobs.delete(name)
+        if tick is not Tick.UNKNOWN:
+            self._unknown_since.pop(name, None)
+
+    def _never_began(self, name: str) -> bool:
+        now = asyncio.get_running_loop().time()
+        since = self._unknown_since.setdefault(name, now)
+        if len(self._unknown_since) > MAX_UNKNOWN:
+            self._unknown_since.popitem(last=False)
+        if now - since < UNKNOWN_SECONDS:
+            return False
+        del self._unknown_since[name]
+        return True

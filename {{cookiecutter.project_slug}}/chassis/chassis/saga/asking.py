@@ -16,8 +16,8 @@ from chassis.cloudevents import CloudEvent, derived_id, envelope
 from chassis.messages import Message, name_of, topic_of
 from chassis.refusal import CommandRefused
 from chassis.saga.declaration import Kind, Saga, Stage, Step
-from chassis.saga.manager import LONGEST_WAIT, MAX_CAUSE, MAX_REASON
-from chassis.saga.progress import Retry, answers
+from chassis.saga.manager import LONGEST_WAIT, MAX_CAUSE
+from chassis.saga.progress import MAX_REASON, Retry, answers
 from chassis.saga.styles import Style
 from chassis.saga.together import together
 from chassis.text import cut

@@ -5,7 +5,7 @@ from chassis.handlers import Handlers, returns
 from chassis.messages import Message, topic_of
 from chassis.saga.declaration import Saga
 from chassis.saga.progress import Progress, failure, is_cancelled, is_completed
-from chassis.saga.records import Records
+from chassis.saga.records import Records, start_of
 from chassis.saga.runner import Initiator
 from chassis.saga.styles import Style
 from chassis.telemetry import traceparent
@@ -42,7 +42,7 @@ class Choreography:
         await service.processor.process(event, step)
 
     async def _start(self, started: Message, tx: Transaction) -> Message | None:
-        return self._end(await self._records.start(started, self.style, tx), tx)
+        return self._end(await self._records.start(*start_of(started), self.style, tx), tx)
 
     async def _follow(self, reply: Message, tx: Transaction) -> Message | None:
         return self._end(await self._records.record(reply, tx), tx)

@@ -4,7 +4,7 @@ The kinds of steps, and their order, are Garcia-Molina's and Salem's with Richar
 those that can be undone, then at most one pivot, then those that are asked until they are done.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -135,9 +135,9 @@ class Saga:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """The fields that a command, or the end, may take from a reply."""
-        made = (*self.commands, *self.ends)
-        return frozenset(name for message in made for name in fields(message)) - set(FAILURE)
+        """The fields that a command, or the event of completion, may take from a reply."""
+        made = (*self.commands, self.completed)
+        return frozenset(name for message in made for name in fields(message))
 
     def make(
         self,
@@ -196,17 +196,23 @@ def _replies_missing(saga: Saga) -> Iterator[str]:
 
 
 def _twice(saga: Saga) -> Iterator[str]:
-    commands: set[type[Message]] = set()
-    replies: set[type[Message]] = {saga.started_by, *saga.ends}
+    # By name, as in the record of a process: two classes of one name are one there.
+    commands: set[str] = set()
+    replies = {name_of(each) for each in (saga.started_by, *saga.ends)}
+    if len(replies) < 3:
+        yield "its start and its two ends are not three messages"
     for step in saga.steps:
         for command in filter(None, (step.command, step.undo)):
-            if command in commands:
+            if command.__name__ in commands:
                 yield f"two steps give one command, {command.__name__}"
-            commands.add(command)
+            commands.add(command.__name__)
         for reply in step.replies:
-            if reply in replies:
+            if name_of(reply) in replies:
                 yield f"{reply.__name__} says two things: give {step.name} a reply of its own"
-            replies.add(reply)
+            replies.add(name_of(reply))
+    for older in saga.older:
+        if name_of(older) not in replies - {name_of(each) for each in saga.ends}:
+            yield f"{older.__name__} is no version of its start or of a reply"
 
 
 def _order(saga: Saga) -> Iterator[str]:
@@ -228,22 +234,22 @@ def _order(saga: Saga) -> Iterator[str]:
 
 
 def _fields_missing(saga: Saga) -> Iterator[str]:
-    known = dict(fields(saga.started_by))
+    started = set(fields(saga.started_by)).intersection(*map(fields, saga.starts))
+    known = set(started)
     for stage in saga.stages:
         # An undo may have to be given without a reply to what it undoes.
         for command in (each for step in stage for each in (step.command, step.undo) if each):
             yield from _missing(command, known)
         for step in stage:
-            known |= fields(step.done)
+            versions = [each for each in saga.older if name_of(each) == name_of(step.done)]
+            known |= set(fields(step.done)).intersection(*map(fields, versions))
     yield from _missing(saga.completed, known)
-    yield from _missing(saga.cancelled, fields(saga.started_by), FAILURE)
+    yield from _missing(saga.cancelled, started | set(FAILURE))
 
 
-def _missing(
-    message: type[Message], known: Mapping[str, Any], also: Sequence[str] = ()
-) -> Iterator[str]:
+def _missing(message: type[Message], known: Set[str]) -> Iterator[str]:
     for name, field in fields(message).items():
-        if field.is_required() and name not in known and name not in also:
+        if field.is_required() and name not in known:
             yield (
                 f"nothing says the {name} of {message.__name__}: "
                 "give it to what starts the process, or to a reply to an earlier step"

@@ -19,10 +19,11 @@ from chassis.refusal import CommandRefused
 from chassis.saga.declaration import Saga
 from chassis.saga.manager import Given, Manager
 from chassis.saga.progress import Asked, Progress, is_completed
-from chassis.saga.records import Records
+from chassis.saga.records import Records, start_of
 from chassis.saga.runner import Initiator
 from chassis.saga.styles import Style
 from chassis.telemetry import traceparent
+from chassis.timers import Tick
 from chassis.transaction import Transaction
 
 #: Between two looks at a process for what is late.
@@ -64,7 +65,7 @@ class Hybrid:
         """Record the process and give its first commands. Then it is accepted."""
         service = self._service
         # Order matters: without its job, nobody would look for what is late. A job whose process
-        # never came to be ends itself.
+        # never comes to be ends itself.
         await service.timers.start(self.saga.name, started.subject, LOOK_EVERY)
         event = envelope(
             started,
@@ -75,15 +76,16 @@ class Hybrid:
         await service.processor.process(event, step(self._start, self.saga.started_by))
 
     async def _start(self, started: Message, tx: Transaction) -> Outcome:
-        progress = await self._records.start(started, self.style, tx)
+        progress = await self._records.start(*start_of(started), self.style, tx)
         return self._go_on(*self._manager.advance(progress, tx.now), tx)
 
     async def _reply(self, reply: Message, tx: Transaction) -> Outcome:
         if isinstance(reply, CommandRefused):
-            progress = await self._records.load(reply.subject, tx)
-            refused = self._refused_by(progress, tx.cause)
-            if refused is not None:
-                progress = self._manager.refuse(progress, refused, reply.reason)
+            found = await self._records.find(reply.subject, tx)
+            refused = None if found is None else self._refused_by(found, tx.cause)
+            if found is None or refused is None:
+                return None
+            progress = self._manager.refuse(found, refused, reply.reason)
         else:
             progress = await self._records.record(reply, tx)
         return self._go_on(*self._manager.advance(progress, tx.now), tx)
@@ -92,19 +94,22 @@ class Hybrid:
         progress = await self._records.load(look_at.id, tx)
         return self._go_on(*self._manager.look(progress, tx.now), tx)
 
-    async def _look_at(self, id: str) -> bool:
-        """Whether to go on looking."""
+    async def _look_at(self, id: str) -> Tick:
         progress = await self._service.look_up(self._records.key(id), Progress)
-        if progress is None or progress.has_ended:
-            return False
+        if progress is None:
+            return Tick.UNKNOWN
+        if progress.has_ended:
+            return Tick.OVER
         event = envelope(
             LookAt(id=id),
             id=str(uuid4()),
             source=self._service.settings.app_id,
             traceparent=progress.traceparent,
         )
-        await self._service.processor.process(event, step(self._look, LookAt))
-        return True
+        # Of many looks few find something late: the others must not leave records in the inbox.
+        if self._manager.look(progress, event.time) != (progress, []):
+            await self._service.processor.process(event, step(self._look, LookAt))
+        return Tick.GO_ON
 
     async def _forget_job(self, reply: CloudEvent, outcomes: Sequence[CloudEvent]) -> None:
         if {outcome.type for outcome in outcomes} & set(map(type_of, self.saga.ends)):

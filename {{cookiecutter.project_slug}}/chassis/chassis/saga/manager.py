@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from chassis.messages import Message
 from chassis.saga.declaration import Kind, Saga, Stage, Step
-from chassis.saga.progress import Asked, Progress, Retry, answers
+from chassis.saga.progress import MAX_REASON, Asked, Progress, Retry, answers
 from chassis.text import cut
 
 #: Between two attempts: each time as long again as the step is being tried.
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=1)
-#: Bytes of why an attempt failed, and of what a participant says.
-MAX_CAUSE, MAX_REASON = 500, 2_000
+#: Bytes of why an attempt failed.
+MAX_CAUSE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,7 @@ class Manager:
         progress = self._settle(progress)
         wanted = list(self._next(progress, now))
         waiting = {asked.command for asked in progress.asked}
-        new = [
-            Asked(command.__name__, since=now, due=self._due(now, now))
-            for command in wanted
-            if command.__name__ not in waiting
-        ]
+        new = [self._first(command, now) for command in wanted if command.__name__ not in waiting]
         return self._shown(replace(progress, asked=(*progress.asked, *new))), [
             Given(self._named[each.command], 0) for each in new
         ]
@@ -61,7 +57,9 @@ class Manager:
             step = self._step(asked)
             if asked.due > now:
                 continue
-            cause = asked.cause or f"{step.at} did not reply in {now - asked.since}"
+            cause = f"{step.at} did not reply in {now - asked.since}"
+            if asked.is_refused:
+                cause = asked.cause
             if self._can_be_given_up(asked) and now >= asked.since + self._timeout:
                 progress = self._failed(progress, step, cause)
                 return self.advance(progress, now)
@@ -69,7 +67,8 @@ class Manager:
                 replace(
                     asked,
                     attempts=asked.attempts + 1,
-                    due=self._due(asked.since, now),
+                    due=self._due(asked, now),
+                    is_refused=False,
                     cause=cut(cause, MAX_CAUSE),
                 )
             )
@@ -94,7 +93,9 @@ class Manager:
             return self._failed(refused, step, reason)
         # It must not refuse, and was not done: it is asked again, under another id.
         cause = f"{step.at} refused: {reason}"
-        new = replace(asked, refusals=asked.refusals + 1, cause=cut(cause, MAX_CAUSE))
+        new = replace(
+            asked, refusals=asked.refusals + 1, is_refused=True, cause=cut(cause, MAX_CAUSE)
+        )
         rest = tuple(new if each is asked else each for each in progress.asked)
         return self._shown(replace(progress, asked=rest))
 
@@ -169,16 +170,22 @@ class Manager:
         command = self._named[asked.command]
         return bool(progress.known & answers(self._step(asked), command))
 
-    def _due(self, since: datetime, now: datetime) -> datetime:
+    def _first(self, command: type[Message], now: datetime) -> Asked:
+        asked = Asked(command.__name__, since=now, due=now)
+        return replace(asked, due=self._due(asked, now))
+
+    def _due(self, asked: Asked, now: datetime) -> datetime:
         first = min(FIRST_WAIT, self._timeout / 4)
-        return now + min(max(first, now - since), LONGEST_WAIT)
+        due = now + min(max(first, now - asked.since), LONGEST_WAIT)
+        # It is given up in time, however long the pause would be.
+        return min(due, asked.since + self._timeout) if self._can_be_given_up(asked) else due
 
     def _shown(self, progress: Progress) -> Progress:
         retrying = tuple(
             Retry(
                 each.command,
                 self._step(each).at,
-                each.attempts - 1,
+                each.failures,
                 each.since,
                 each.cause,
                 each.refusals > 0,

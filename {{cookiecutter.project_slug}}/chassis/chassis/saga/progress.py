@@ -12,7 +12,10 @@ from typing import Any
 from chassis.messages import Message, name_of
 from chassis.saga.declaration import Saga, Step
 from chassis.saga.styles import Style
+from chassis.text import cut
 
+#: Bytes of what a participant says when it refuses.
+MAX_REASON = 2_000
 #: What is tried for so long in vain is a case for a human.
 NEEDS_HUMAN_AFTER = timedelta(minutes=15)
 
@@ -59,7 +62,13 @@ class Asked:
     attempts: int = 1
     #: After a refusal it is given under another id: under the old one it stays refused.
     refusals: int = 0
+    #: Whether the last attempt was refused, so that nobody waits for its reply any more.
+    is_refused: bool = False
     cause: str = ""
+
+    @property
+    def failures(self) -> int:
+        return self.attempts if self.is_refused else self.attempts - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +102,27 @@ class Progress:
         return frozenset(step.event for step in self.steps)
 
     def start(
-        self, style: Style, started: Message, at: datetime, traceparent: str | None
+        self, style: Style, started: Mapping[str, Any], at: datetime, traceparent: str | None
     ) -> "Progress":
+        """The first start stands."""
         if self.started_at is not None:
             return self
-        data = started.model_dump(mode="json")
-        return replace(self, style=style, started=data, started_at=at, traceparent=traceparent)
+        return replace(self, style=style, started=started, started_at=at, traceparent=traceparent)
 
     def record(self, saga: Saga, reply: Message, at: datetime) -> "Progress":
         """Each kind of reply is one step, the earliest, so that a process has an end in bytes."""
         name = name_of(type(reply))
-        new = Recorded(name, at, getattr(reply, "reason", None))
+        reason = getattr(reply, "reason", None)
+        new = Recorded(name, at, None if reason is None else cut(str(reason), MAX_REASON))
         first = {step.event: step for step in self.steps}
         first[name] = min(new, first.get(name, new), key=_in_order)
         data = reply.model_dump(mode="json")
-        heard = {key: value for key, value in data.items() if key in saga.needs}
+        needed = {key: value for key, value in data.items() if key in saga.needs}
         return replace(
             self,
             steps=tuple(sorted(first.values(), key=_in_order)),
             # The first one stays: a command that was given from it must not change.
-            said={name: heard, **self.said},
+            said={name: needed, **self.said},
         ).retry(saga, self.retrying)
 
     def retry(self, saga: Saga, retrying: Iterable[Retry]) -> "Progress":

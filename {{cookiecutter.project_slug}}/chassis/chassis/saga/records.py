@@ -1,6 +1,7 @@
 """The records of a saga's processes in the store of their initiator: load, change, put."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from chassis.messages import Message
 from chassis.saga.declaration import Saga
@@ -23,9 +24,12 @@ class Records:
     def key(self, id: str) -> str:
         return f"process:{self.saga.name}:{id}"
 
+    async def find(self, id: str, tx: Transaction) -> Progress | None:
+        return await tx.get(self.key(id), Progress)
+
     async def load(self, id: str, tx: Transaction) -> Progress:
         """A reply may come before what started the process is known here."""
-        progress = await tx.get(self.key(id), Progress)
+        progress = await self.find(id, tx)
         if progress is None:
             await self._unfinished.add(self.key(id), tx)
             progress = Progress(id)
@@ -35,9 +39,12 @@ class Records:
         tx.put(self.key(progress.id), progress)
         return progress
 
-    async def start(self, started: Message, style: Style, tx: Transaction) -> Progress:
-        await tx.fetch(self.key(started.subject), self._unfinished.key)
-        progress = await self.load(started.subject, tx)
+    async def start(
+        self, id: str, started: Mapping[str, Any], style: Style, tx: Transaction
+    ) -> Progress:
+        """`started`: the data of the message that starts the process."""
+        await tx.fetch(self.key(id), self._unfinished.key)
+        progress = await self.load(id, tx)
         return self.put(progress.start(style, started, tx.cause.time, tx.cause.traceparent), tx)
 
     async def record(self, reply: Message, tx: Transaction) -> Progress:
@@ -58,3 +65,8 @@ class Records:
         return self.saga.make(
             self.saga.cancelled, progress.started or {}, {}, failed_step=failed_step, reason=reason
         )
+
+
+def start_of(started: Message) -> tuple[str, Mapping[str, Any]]:
+    """The id of the process that it starts, and its data."""
+    return started.subject, started.model_dump(mode="json")

@@ -20,7 +20,7 @@ from chassis.refusal import CommandRefused
 from chassis.saga.asking import Ask, Question, Start, Steps, message, now
 from chassis.saga.declaration import Saga
 from chassis.saga.progress import Progress, Retry
-from chassis.saga.records import Records
+from chassis.saga.records import Records, start_of
 from chassis.saga.runner import Initiator
 from chassis.saga.styles import Style
 from chassis.telemetry import traceparent
@@ -112,7 +112,7 @@ class WorkflowRunner:
         )
 
     async def _start(self, started: Message, tx: Transaction) -> None:
-        await self.records.start(started, self.style, tx)
+        await self.records.start(*start_of(started), self.style, tx)
 
     def _named(self, name: str) -> Workflow[Start, Ended]:
         """The engine knows a workflow by its function's name."""
@@ -156,11 +156,10 @@ def runner_of(service: "Service", saga: str, style: Style) -> WorkflowRunner:
 async def record_end(ended: Ended, service: "Service") -> Ended:
     """Record the end, and publish it."""
     runner = runner_of(service, ended.saga, ended.start.style)
-    records, saga = runner.records, runner.saga
-    started = saga.started_by.model_validate(ended.start.started)
+    records = runner.records
 
     async def end(event: Message, tx: Transaction) -> Message:
-        progress = await records.start(started, runner.style, tx)
+        progress = await records.start(ended.start.id, ended.start.started, runner.style, tx)
         if ended.failed_step is None:
             records.complete(progress, tx)
         else:

@@ -30,17 +30,29 @@ class EventWait:
 
 
 class Attempt(CompletableTask[Any]):
-    """An activity on its way."""
+    """An activity on its way, or an event that is waited for."""
 
-    def __init__(self, call: ActivityCall) -> None:
+    def __init__(self, call: ActivityCall | EventWait) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.call = call
 
 
 class Timer(CompletableTask[None]):
-    def __init__(self, seconds: timedelta) -> None:
+    """`attempt`: the wait for an event that ends when it fires."""
+
+    def __init__(self, due: datetime, attempt: Attempt | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.seconds = seconds
+        self.due = due
+        self.attempt = attempt
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_complete or (self.attempt is not None and self.attempt.is_complete)
+
+    def fire(self) -> None:
+        self.complete(None)
+        if self.attempt is not None:
+            self.attempt.cancel(TimeoutError())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,38 +77,37 @@ def play(
 ) -> Played[Out]:
     """Run a workflow to its end. `answer` stands for the engine: it returns a result or raises.
 
-    Raising `TimeoutError` means silence: an event does not come in time, or an activity says
-    nothing. The clock moves on by as long as the workflow waited.
+    Raising `TimeoutError` means that there is none: the event does not come in time, or the
+    activity never ends. Once nothing else can happen, the clock moves on to the next timer.
     """
     ctx = WorkflowContext(instance_id)
     turns = workflow(ctx, start)
     asked: list[ActivityCall | EventWait] = []
-    result: Any = None
-    error: Exception | None = None
+    waiting: list[Attempt] = []
+    wanted: Any = None
     while True:
         try:
-            wanted = turns.throw(error) if error else turns.send(result)
+            if wanted is not None and wanted.is_failed:
+                wanted = turns.throw(wanted.get_exception())
+            else:
+                wanted = turns.send(None if wanted is None else wanted.get_result())
         except StopIteration as end:
             return Played(end.value, asked)
-        result, error = None, None
-        if isinstance(wanted, Timer):
-            ctx.elapse(wanted)
-        elif isinstance(wanted, EventWait):
-            asked.append(wanted)
-            try:
-                result = answer(wanted)
-            except TimeoutError as late:
-                ctx.now += wanted.timeout or timedelta()
-                error = late
-        else:
-            attempt, silence = wanted.get_tasks()
+        while not wanted.is_complete:
+            waiting += ctx.new()
+            if not waiting:
+                ctx.elapse()
+                continue
+            attempt = waiting.pop(0)
+            if attempt.is_complete:
+                continue
             asked.append(attempt.call)
             try:
                 attempt.complete(answer(attempt.call))
             except TaskFailedError as failed:
                 attempt.cancel(failed)
             except TimeoutError:
-                ctx.elapse(silence)
+                pass
 
 
 def activity_failed(reason: str, error_type: str = "Unavailable") -> TaskFailedError:
@@ -117,6 +128,8 @@ class WorkflowContext(DaprWorkflowContext):
     def __init__(self, instance_id: str) -> None:
         self.now = datetime(2030, 1, 1, tzinfo=UTC)
         self._instance_id = instance_id
+        self._new: list[Attempt] = []
+        self._timers: list[Timer] = []
 
     @property
     def instance_id(self) -> str:
@@ -127,18 +140,40 @@ class WorkflowContext(DaprWorkflowContext):
         # The engine's clock is UTC, without saying so.
         return self.now.replace(tzinfo=None)
 
+    def new(self) -> list[Attempt]:
+        """What was asked for since the last call of this."""
+        new, self._new = self._new, []
+        return new
+
     def call_activity(self, activity: Any, **options: Any) -> Any:
-        return Attempt(ActivityCall(activity, options.get("input")))
+        return self._attempt(ActivityCall(activity, options.get("input")))
 
     def create_timer(self, fire_at: Any) -> Any:
-        return Timer(fire_at)
-
-    def elapse(self, timer: Timer) -> None:
-        self.now += timer.seconds
-        timer.complete(None)
+        return self._timer(fire_at)
 
     def wait_for_external_event(self, name: str, *, timeout: Any = None) -> Any:
-        return EventWait(name, timeout)
+        attempt = self._attempt(EventWait(name, timeout))
+        if timeout is not None:
+            self._timer(timeout, attempt)
+        return attempt
+
+    def elapse(self) -> None:
+        """Move on to the next timer."""
+        self._timers = [each for each in self._timers if not each.is_over]
+        self._timers.sort(key=lambda timer: timer.due)
+        if not self._timers:
+            raise RuntimeError("the workflow waits for what never comes")
+        timer = self._timers.pop(0)
+        self.now = max(self.now, timer.due)
+        timer.fire()
+
+    def _attempt(self, call: ActivityCall | EventWait) -> Attempt:
+        self._new.append(Attempt(call))
+        return self._new[-1]
+
+    def _timer(self, after: timedelta, attempt: Attempt | None = None) -> Timer:
+        self._timers.append(Timer(self.now + after, attempt))
+        return self._timers[-1]
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"the test kit's WorkflowContext has no {name!r}")
