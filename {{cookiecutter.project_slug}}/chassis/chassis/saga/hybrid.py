@@ -18,7 +18,7 @@ from chassis.messages import Message, topic_of, type_of
 from chassis.refusal import CommandRefused
 from chassis.saga.declaration import Saga
 from chassis.saga.manager import Given, Manager
-from chassis.saga.progress import Asked, Progress, is_completed
+from chassis.saga.progress import Asked, Progress, State
 from chassis.saga.records import Records, start_of
 from chassis.saga.runner import Initiator
 from chassis.saga.styles import Style
@@ -116,13 +116,13 @@ class Hybrid:
             await self._service.timers.stop(self.saga.name, reply.subject)
 
     def _go_on(self, progress: Progress, given: Sequence[Given], tx: Transaction) -> Outcome:
-        if not progress.has_ended and progress.started is not None:
-            if is_completed(self.saga, progress) and progress.failed_step is None:
-                return self._records.complete(progress, tx)
-            if self._manager.is_undone(progress):
-                return self._records.cancel(
-                    progress, progress.failed_step or "", progress.reason or "", tx
-                )
+        end = self._manager.end(progress)
+        if end is State.COMPLETED:
+            return self._records.complete(progress, tx)
+        if end is State.CANCELLED:
+            return self._records.cancel(
+                progress, progress.failed_step or "", progress.reason or "", tx
+            )
         self._records.put(progress, tx)
         return [self._request(progress, each) for each in given]
 

@@ -10,7 +10,15 @@ from datetime import datetime, timedelta
 
 from chassis.messages import Message
 from chassis.saga.declaration import Kind, Saga, Stage, Step
-from chassis.saga.progress import MAX_REASON, Asked, Progress, Retry, answers
+from chassis.saga.progress import (
+    MAX_REASON,
+    Asked,
+    Progress,
+    Retry,
+    State,
+    answers,
+    is_completed,
+)
 from chassis.text import cut
 
 #: Between two attempts: each time as long again as the step is being tried.
@@ -148,10 +156,14 @@ class Manager:
             for step in self._not_undone(stage, progress)
         )
 
-    def is_undone(self, progress: Progress) -> bool:
-        return progress.failed_step is not None and not any(
-            self._not_undone(stage, progress) for stage in self._begun(progress)
-        )
+    def end(self, progress: Progress) -> State | None:
+        """How the process ends now; None: it has ended, or not yet."""
+        if progress.has_ended or progress.started is None:
+            return None
+        if progress.failed_step is None:
+            return State.COMPLETED if is_completed(self.saga, progress) else None
+        left = any(self._not_undone(stage, progress) for stage in self._begun(progress))
+        return None if left else State.CANCELLED
 
     def _step(self, asked: Asked) -> Step:
         return self.saga.commands[self._named[asked.command]]
