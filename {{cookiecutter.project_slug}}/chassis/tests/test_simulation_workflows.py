@@ -10,6 +10,7 @@ import pytest
 from chassis import envelope
 from chassis.simulation import Broken, Check, Run, Simulation, World
 from chassis.simulation.engine import Instance, NoSuchInstance
+from chassis.simulation.faults import Fault
 from chassis.simulation.process import Process
 from chassis.simulation.sdk import Action
 from chassis.testing import parcels
@@ -188,3 +189,34 @@ def test_a_workflow_that_looks_at_a_clock_is_found_out() -> None:
             Playing(restless, Parcel(id="1")).simulation.explore(1)
     finally:
         parcels.workflows.workflows.remove(restless)
+
+
+def test_nothing_overtakes_what_came_before_a_turn_that_was_not_stored() -> None:
+    def listening(ctx: Any, parcel: Parcel) -> Any:
+        first = yield ctx.wait_for_external_event("signed")
+        second = yield ctx.wait_for_external_event("signed")
+        return parcel.model_copy(update={"id": f"{first['number']}, {second['number']}"})
+
+    def scenario(world: World) -> Check:
+        async def begin(process: Process) -> None:
+            await process.service.workflows.begin(listening, "1", Parcel(id="1"))
+
+        def sign(*numbers: int) -> None:
+            if numbers:
+                world.engine.raise_event("parcels", "1", "signed", {"number": numbers[0]})
+                world.wait("client", "sign", (Fault.NONE,), lambda _: sign(*numbers[1:]))
+
+        world.request("parcels", "begin", begin, lambda _: sign(10, 20))
+
+        def check() -> list[str]:
+            instance = world.engine.instances.get(("parcels", "1"))
+            content = (instance.end.content or "") if instance and instance.end else ""
+            return ["they came in another order"] if '"20, 10"' in content else []
+
+        return check
+
+    parcels.workflows.workflow(listening)
+    try:
+        Simulation([parcels.compose], scenario).explore(600)
+    finally:
+        parcels.workflows.workflows.remove(listening)
