@@ -66,6 +66,8 @@ def returns(*messages: type[Message]) -> Callable[[Handler[Any]], Handler[Any]]:
     """Say which messages a handler may return, where they are not known before it is made."""
 
     def annotate(handler: Handler[Any]) -> Handler[Any]:
+        # Its name, which messages about handlers name; its annotations are what is replaced.
+        @wraps(handler, assigned=("__module__", "__name__", "__qualname__"))
         async def run(message: Any, tx: Transaction) -> Outcome:
             return await handler(message, tx)
 
