@@ -102,8 +102,11 @@ class Broker(Protocol):
 class Jobs(Protocol):
     """A scheduler that calls the service at `POST /job/<name>`, on any of its replicas."""
 
-    async def schedule(self, name: str, every: timedelta) -> None:
-        """From now on, at each interval; a job of this name is replaced. Raises `Unavailable`."""
+    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
+        """From now on, at each interval; a job of this name is replaced. Raises `Unavailable`.
+
+        `data`: JSON, the body of each call.
+        """
 
     async def delete(self, name: str) -> None:
         """Returns too when there is none of this name. Raises `Unavailable`."""

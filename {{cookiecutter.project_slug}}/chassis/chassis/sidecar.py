@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import grpc.aio
 from dapr.proto import api_service_v1, api_v1, common_v1
+from google.protobuf.any_pb2 import Any as Content
 
 from chassis.cloudevents import CONTENT_TYPE, CloudEvent
 from chassis.errors import Refused, StaleWrite, TooLarge, Unavailable
@@ -144,8 +145,13 @@ class Sidecar:
         for failed in reply.failedEntries:
             raise Refused(f"publish to {topic}: {failed.error}")
 
-    async def schedule(self, name: str, every: timedelta) -> None:
-        job = api_v1.Job(name=name, schedule=f"@every {max(1, round(every.total_seconds()))}s")
+    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
+        job = api_v1.Job(
+            name=name,
+            schedule=f"@every {max(1, round(every.total_seconds()))}s",
+            # Without a type it is the body of the call as it is.
+            data=Content(value=data),
+        )
         request = api_v1.ScheduleJobRequest(job=job, overwrite=True)
         await self._call(f"schedule {name}", self._stub.ScheduleJobAlpha1, request)
 

@@ -28,6 +28,8 @@ from chassis.transaction import Transaction
 
 #: Between two looks at a process for what is late.
 LOOK_EVERY = timedelta(seconds=15)
+#: Longer than any attempt to record the start of a process takes.
+STARTS_WITHIN = timedelta(minutes=10)
 
 
 class LookAt(BaseModel):
@@ -51,7 +53,6 @@ class Hybrid:
 
     def join(self, service: Initiator, records: Records) -> None:
         self._service, self._records = service, records
-        self._manager = Manager(self.saga, service.settings.step_timeout)
         outcomes = returns(*self.saga.commands, *self.saga.ends)
         # One topic, so one handler: replies of a process are handled one after the other.
         replies = Handlers()
@@ -60,6 +61,10 @@ class Hybrid:
         )
         service.await_replies(replies, to_its_topic, then=self._forget_job)
         service.timers.on(self.saga.name, self._look_at)
+
+    @property
+    def _manager(self) -> Manager:
+        return Manager(self.saga, self._service.settings.step_timeout)
 
     async def begin(self, started: Message) -> None:
         """Record the process and give its first commands. Then it is accepted."""
@@ -94,12 +99,14 @@ class Hybrid:
         progress = await self._records.load(look_at.id, tx)
         return self._go_on(*self._manager.look(progress, tx.now), tx)
 
-    async def _look_at(self, id: str) -> Tick:
+    async def _look_at(self, id: str, age: timedelta) -> bool:
+        """Whether to go on looking."""
         progress = await self._service.look_up(self._records.key(id), Progress)
-        if progress is None:
-            return Tick.UNKNOWN
+        if progress is None or progress.started is None:
+            # Its start may be on the way to the store: a job that ends now would be missing.
+            return age < STARTS_WITHIN
         if progress.has_ended:
-            return Tick.OVER
+            return False
         event = envelope(
             LookAt(id=id),
             id=str(uuid4()),

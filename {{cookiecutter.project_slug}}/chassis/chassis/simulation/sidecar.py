@@ -54,10 +54,12 @@ class SimulatedSidecar:
             f"publish {topic} of {about}", faults.PUBLISH, lambda: broker.publish(topic, sent)
         )
 
-    async def schedule(self, name: str, every: timedelta) -> None:
+    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
         world = here().world
         await self._effect(
-            f"schedule {name}", faults.SCHEDULE, lambda: world.schedule(self._app_id, name, every)
+            f"schedule {name}",
+            faults.SCHEDULE,
+            lambda: world.schedule(self._app_id, name, every, data),
         )
 
     async def delete(self, name: str) -> None:

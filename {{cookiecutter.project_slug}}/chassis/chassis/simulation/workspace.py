@@ -117,7 +117,7 @@ def simulated() -> Iterator[None]:
         stack.enter_context(patch.object(Step, "run", with_faults(Step.run)))
         # A tenth of the time, and nobody looks at the traces.
         stack.enter_context(patch("chassis.inbox.consuming", lambda *_: nullcontext()))
-        modules = ("cloudevents", "transaction", "deadletters.letter", "deadletters.kept")
+        modules = ("cloudevents", "transaction", "timers", "deadletters.letter", "deadletters.kept")
         for module in (*modules, "deadletters.retries"):
             stack.enter_context(patch(f"chassis.{module}.datetime", VirtualDatetime))
         # A run leaves many cycles behind, and all at once: looking for them often is a waste.

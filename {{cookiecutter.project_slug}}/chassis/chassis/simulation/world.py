@@ -26,6 +26,7 @@ from chassis.simulation.faults import Fault, HttpError
 from chassis.simulation.process import Member, Process
 from chassis.simulation.sdk import Worker
 from chassis.testing.table import Table
+from chassis.timers import Started
 
 T = TypeVar("T")
 
@@ -157,7 +158,7 @@ class World:
         """For so many seconds more."""
         return max(0.0, self._held.get((app_id, topic), 0.0) - self.clock.now)
 
-    def schedule(self, app_id: str, name: str, every: timedelta) -> None:
+    def schedule(self, app_id: str, name: str, every: timedelta, data: bytes) -> None:
         """A job calls one of the service's replicas at each interval, until it is deleted."""
         scheduling = self.jobs[app_id, name] = object()
 
@@ -167,7 +168,8 @@ class World:
                 self._call(None, app_id, f"job {name}", call, lambda _: None)
 
         async def call(process: Process) -> None:
-            await process.member.endpoints["/job/{name:path}"](name)
+            body = Started.model_validate_json(data)
+            await process.member.endpoints["/job/{name:path}"](name, body)
 
         self.later(every.total_seconds(), due)
 
