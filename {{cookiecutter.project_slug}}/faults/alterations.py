@@ -18,7 +18,7 @@ import chassis.late_answers
 from chassis import sidecar
 from chassis.cloudevents import CloudEvent, envelope
 from chassis.errors import Unavailable
-from chassis.handlers import Step
+from chassis.handlers import Request, Step
 from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing, inbox_key
 from chassis.invocation import Participants
 from chassis.late_answers import ANSWER, LateAnswers
@@ -284,18 +284,23 @@ def without_guards(alteration: Alteration) -> None:
         event = delivery.event
         # Tracing is no guard: it stays.
         with consuming(event, delivery.step.topic) as traceparent:
+            outcomes = [
+                outcome if isinstance(outcome, Request) else Request(outcome, "", "")
+                for outcome in await delivery.step.run(event, tx)
+            ]
             return tuple(
                 Outgoing(
-                    topic=delivery.destination(type(outcome)),
+                    topic=delivery.destination(type(outcome.command)),
                     event=envelope(
-                        outcome,
+                        outcome.command,
                         id=str(uuid4()),
                         source=inbox.source,
                         traceparent=traceparent,
+                        replyto=outcome.replyto or None,
                         causationid=event.id,
                     ),
                 )
-                for outcome in await delivery.step.run(event, tx)
+                for outcome in outcomes
             )
 
     def item(write: Write) -> Any:

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 from dapr.ext.workflow import DaprWorkflowClient, WorkflowHistoryEventType
 
 from demo.client import Client
@@ -11,11 +10,10 @@ from devstack.daprfile import DaprFile
 from orders_of import ended, stocked
 
 
-@pytest.mark.parametrize("style", ["orchestration", "hybrid"])
 async def test_the_workflow_client_shows_the_instance_and_its_history(
-    client: Client, workspace: DaprFile, run: str, style: str
+    client: Client, workspace: DaprFile, run: str
 ) -> None:
-    order_id = await client.place(await stocked(client, run, style, Kind.NO_STOCK))
+    order_id = await client.place(await stocked(client, run, "orchestration", Kind.NO_STOCK))
     await ended(client, order_id)
     sidecar = DaprWorkflowClient("127.0.0.1", str(workspace.apps["orders"].grpc_port))
 

@@ -29,7 +29,7 @@ async def orders_killed(scene: Scene) -> None:
 
 async def host_killed(scene: Scene) -> None:
     """The host of the workflows is killed twice in the middle of an activity, or of a handler"""
-    at = "kill-in-handler" if scene.style == "choreography" else "kill-in-activity"
+    at = "kill-in-activity" if scene.style == "orchestration" else "kill-in-handler"
     for part in (0.5, 1.0):
         await scene.crash(Crash("orders", at, scene.random.randint(1, 8)), part=part)
 

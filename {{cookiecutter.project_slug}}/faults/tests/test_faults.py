@@ -24,7 +24,6 @@ ORDERS = 12
 #: With a guard off, what has not ended by then never will.
 PATIENCE_SECONDS = 5
 LATE_SECONDS = 60
-WORKFLOWS = ("orchestration", "hybrid")
 
 USED = {profile.name for profile in profiles.in_use(DaprFile())}
 pytestmark = pytest.mark.skipif(
@@ -73,14 +72,13 @@ async def test_all_orders_end_and_all_books_agree(make: Run, name: str, style: s
     assert result.ended == result.orders == ORDERS
 
 
-@pytest.mark.parametrize("style", WORKFLOWS)
-async def test_workflows_end_though_answers_come_late(make: Run, style: str) -> None:
+async def test_workflows_end_though_answers_come_late(make: Run) -> None:
     async def answer_late(scene: Scene) -> None:
         async with scene.altered("orders", "late-answers", nth=5):
             await scene.load.all_accepted()
             await scene.load.all_ended(LATE_SECONDS)
 
-    result = await make(Fault("late-answers", answer_late), style)
+    result = await make(Fault("late-answers", answer_late), "orchestration")
 
     assert result.violations == ()
     assert result.ended == result.orders == ORDERS
@@ -92,7 +90,7 @@ async def test_a_late_answer_fails_a_workflow_if_its_repeats_are_not_left_out(ma
             await scene.load.all_accepted()
             await scene.load.all_ended(PATIENCE_SECONDS)
 
-    result = await make(Fault("repeats", answer_late), "hybrid", patience=PATIENCE_SECONDS)
+    result = await make(Fault("repeats", answer_late), "orchestration", patience=PATIENCE_SECONDS)
 
     assert any("I2" in violation for violation in result.violations)
 
