@@ -1,10 +1,9 @@
 """I7: the orders of one seed in each style in turn, with faults of its own in each."""
 
-from chassis.saga import Style
 from chassis.simulation import Check, Simulation, World
 from invariants import Books, all_styles_agree, violations
 from simulation import plans
-from simulation.fulfilment import Run, of
+from simulation.fulfilment import RUNNERS, Run, Runner, of
 
 
 class Agreement:
@@ -15,7 +14,7 @@ class Agreement:
 
     def __init__(self) -> None:
         self._books: dict[str, Books] = {}
-        self._simulations = [self._simulation(style) for style in Style]
+        self._simulations = [self._simulation(runner) for runner in RUNNERS]
 
     def explore(self, schedules: int, seed: int = 0) -> None:
         """Raises `AssertionError`, also when I1 to I6 do not hold of one of the styles."""
@@ -25,15 +24,15 @@ class Agreement:
             wrong = all_styles_agree(self._books)
             assert not wrong, "\n".join([f"seed {each}:", *wrong])
 
-    def _simulation(self, style: Style) -> Simulation:
+    def _simulation(self, runner: Runner) -> Simulation:
         def play(world: World) -> Check:
-            run = Run(world, style, plans.pick(world, contended=False), plans.ENDLESS)
+            run = Run(world, runner.style, plans.pick(world, contended=False), plans.ENDLESS)
             run.begin()
 
             def check() -> list[str]:
-                self._books[style] = run.books()
-                return violations(self._books[style])
+                self._books[str(runner)] = run.books()
+                return violations(self._books[str(runner)])
 
             return check
 
-        return of(style, play)
+        return of(runner, play)

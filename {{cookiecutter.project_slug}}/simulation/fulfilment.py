@@ -1,6 +1,7 @@
 """What happens in a run: goods come in, orders are placed, clients ask until they are answered."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -22,10 +23,35 @@ from simulation import plans
 from simulation.books import read
 from simulation.plans import Plan
 
-SERVICES = ("orders.main", "inventory.main", "payments.main", "shipping.main")
+PARTICIPANTS = ("inventory.main", "payments.main", "shipping.main")
 
 
-def simulation(style: Style) -> Simulation:
+@dataclass(frozen=True)
+class Runner:
+    """A style, and the module that composes the service which initiates the orders."""
+
+    style: Style
+    orders: str = "orders.main"
+
+    def __str__(self) -> str:
+        return self.style if self.orders == "orders.main" else f"{self.style} on the engine"
+
+    @property
+    def hosts_workflows(self) -> bool:
+        return self in WORKFLOWS
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return (self.orders, *PARTICIPANTS)
+
+
+CHOREOGRAPHY, ORCHESTRATION, HYBRID = map(Runner, Style)
+HYBRID_WORKFLOW = Runner(Style.HYBRID, "simulation.second_engine")
+RUNNERS = (CHOREOGRAPHY, ORCHESTRATION, HYBRID, HYBRID_WORKFLOW)
+WORKFLOWS = (ORCHESTRATION, HYBRID_WORKFLOW)
+
+
+def simulation(runner: Runner) -> Simulation:
     """I1 to I6, with orders that want the same things, and with poison among the messages.
 
     Some services are being upgraded meanwhile, and somebody else sends messages under our ids.
@@ -33,7 +59,7 @@ def simulation(style: Style) -> Simulation:
 
     def play(world: World) -> Check:
         patience = world.pick(plans.PATIENCE)
-        run = Run(world, style, plans.pick(world, contended=True), patience)
+        run = Run(world, runner.style, plans.pick(world, contended=True), patience)
         world.is_balanced = world.pick((False, True))
         world.is_rolling_out = world.pick((False, False, True))
         held = world.pick((*[None] * 6, *plans.HELD))
@@ -42,7 +68,7 @@ def simulation(style: Style) -> Simulation:
         run.begin()
         poison = world.pick((*[None] * 8, *plans.POISONS))
         if poison is not None:
-            world.publish_raw(plans.POISONED[style], poison)
+            world.publish_raw(plans.POISONED[runner.style], poison)
         if world.pick((False, False, False, True)):
             run.begin_namesake()
 
@@ -52,7 +78,7 @@ def simulation(style: Style) -> Simulation:
 
         return check
 
-    return of(style, play)
+    return of(runner, play)
 
 
 def only_poison_is_dead(books: Books) -> list[str]:
@@ -64,8 +90,8 @@ def only_poison_is_dead(books: Books) -> list[str]:
     ]
 
 
-def of(style: Style, scenario: Scenario) -> Simulation:
-    return Simulation(SERVICES, scenario, workflows=style is not Style.CHOREOGRAPHY)
+def of(runner: Runner, scenario: Scenario) -> Simulation:
+    return Simulation(runner.services, scenario, workflows=runner.hosts_workflows)
 
 
 class Run:

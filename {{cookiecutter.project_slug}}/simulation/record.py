@@ -14,14 +14,13 @@ import grpc
 from dapr.conf import settings
 from dapr.ext.workflow import DaprWorkflowClient
 
-from chassis.saga import Style
 from chassis.simulation import Recording
 from chassis.simulation.histories import dump, load, steps
 from chassis.simulation.sdk import history
 from devstack import tokens
 from devstack.daprfile import DaprFile
 from devstack.errors import StackError
-from simulation.fulfilment import simulation
+from simulation.fulfilment import HYBRID_WORKFLOW, WORKFLOWS, simulation
 
 HISTORIES = Path(__file__).parent / "histories"
 HOST = "orders"
@@ -40,8 +39,8 @@ class Failure(Exception):
 
 def simulated(known: set[tuple[str, ...]]) -> Iterator[Recording]:
     """The first of each way through a workflow that is not known yet."""
-    for style in (Style.ORCHESTRATION, Style.HYBRID):
-        fulfilment = simulation(style)
+    for runner in WORKFLOWS:
+        fulfilment = simulation(runner)
         for seed in range(SEEDS):
             for recording in fulfilment.seeded(seed).recordings:
                 if (way := steps(recording)) not in known:
@@ -62,7 +61,7 @@ def running(instance_ids: list[str]) -> Iterator[Recording]:
             raise Failure(
                 f"no history of {instance_id} from the sidecar of {HOST} at port {port}: "
                 f"{error.details()}. Is it up (make up), and is that the id of an order whose "
-                "style is orchestration or hybrid?"
+                "style runs as a workflow?"
             ) from error
         yield Recording(HOST, instance_id, tuple(events))
 
@@ -78,7 +77,8 @@ def kept() -> dict[str, Recording]:
 
 def misfits(histories: dict[str, Recording]) -> list[str]:
     """What the code would now do in another way, and what to do about it."""
-    ours = simulation(Style.HYBRID)
+    # It hosts the workflows of both.
+    ours = simulation(HYBRID_WORKFLOW)
     return [
         f"{name}: {line}\n{ADVICE}"
         for name, recording in histories.items()

@@ -1,83 +1,230 @@
-"""A participant is away for longer than anybody waits, in the middle of a workflow."""
+"""A participant or its reply is away for longer than anybody waits, in the middle of a process."""
 
+import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
 from typing import Any
 
 import pytest
-from orders.asking import Asked, Steps
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Unavailable
-from chassis.saga import Style
+from chassis.saga.asking import Asked, Failure, Steps
+from chassis.saga.declaration import Stage, Step
+from chassis.saga.hybrid import LOOK_EVERY, Hybrid
+from chassis.saga.manager import Manager
+from chassis.saga.progress import Progress
 from chassis.simulation import Check, Simulation, World
 from chassis.simulation.broker import Published, SimulatedBroker
 from chassis.simulation.calls import SimulatedParticipants
 from chassis.simulation.process import here
+from chassis.timers import Timers
 from contracts.testing import order_of
-from invariants import violations
+from invariants import Order, violations
+from orders.saga import FULFILMENT
 from simulation import plans
-from simulation.fulfilment import Run, of
+from simulation.fulfilment import HYBRID, HYBRID_WORKFLOW, ORCHESTRATION, Run, Runner, of
 
 SECONDS = 1200
-STYLES = [Style.ORCHESTRATION, Style.HYBRID]
+STEP_SECONDS = plans.LONG.total_seconds()
+RUNNERS = [ORCHESTRATION, HYBRID, HYBRID_WORKFLOW]
+OVER_PUBSUB = [HYBRID, HYBRID_WORKFLOW]
+UNDOS = ["refund-payment", "release-stock"]
+REPLIES = f"{FULFILMENT.name}-replies"
 #: Nobody carries it there, so all is undone.
-PLAN = plans.Plan("order-1", order_of({plans.PLENTY: 2}, country="AQ"))
+NO_CARRIER = plans.Plan("order-1", order_of({plans.PLENTY: 2}, country="AQ"))
+GOOD = plans.Plan("order-1", order_of({plans.PLENTY: 2}))
+
+each_runner = pytest.mark.parametrize("runner", RUNNERS, ids=str)
+over_pubsub = pytest.mark.parametrize("runner", OVER_PUBSUB, ids=str)
 
 
-@pytest.fixture(params=["refund-payment", "release-stock", "dispatch-shipment"])
-def unanswered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The command that nobody takes: calls fail, and the broker has given its messages up."""
+class Outage:
+    """Until then nobody takes the command: calls fail, and the broker has given it up."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, topic: str) -> None:
+        ask, publish = SimulatedParticipants.ask, SimulatedBroker.publish_raw
+
+        async def ask_in_vain(
+            participants: SimulatedParticipants, app_id: str, command: CloudEvent, asked: str
+        ) -> CloudEvent:
+            if asked == topic and here().world.clock.now < SECONDS:
+                raise Unavailable("HTTP 500: ERR_DIRECT_INVOKE")
+            return await ask(participants, app_id, command, asked)
+
+        def publish_in_vain(broker: SimulatedBroker, message: Published) -> None:
+            if message.topic != topic or broker._world.clock.now >= SECONDS:
+                publish(broker, message)
+
+        monkeypatch.setattr(SimulatedParticipants, "ask", ask_in_vain)
+        monkeypatch.setattr(SimulatedBroker, "publish_raw", publish_in_vain)
+
+
+@pytest.fixture
+def outage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     topic: str = request.param
-    ask, publish = SimulatedParticipants.ask, SimulatedBroker.publish_raw
-
-    async def ask_in_vain(
-        participants: SimulatedParticipants, app_id: str, command: CloudEvent, asked: str
-    ) -> CloudEvent:
-        if asked == topic and here().world.clock.now < SECONDS:
-            raise Unavailable("HTTP 500: ERR_DIRECT_INVOKE")
-        return await ask(participants, app_id, command, asked)
-
-    def publish_in_vain(broker: SimulatedBroker, message: Published) -> None:
-        if message.topic != topic or broker._world.clock.now >= SECONDS:
-            publish(broker, message)
-
-    monkeypatch.setattr(SimulatedParticipants, "ask", ask_in_vain)
-    monkeypatch.setattr(SimulatedBroker, "publish_raw", publish_in_vain)
+    Outage(monkeypatch, topic)
     return topic
 
 
-def simulation(style: Style) -> Simulation:
+@pytest.fixture(params=["payment-captured", "stock-reserved"])
+def late_reply(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """It comes after its process was undone, and then three times."""
+    topic: str = request.param
+    publish = SimulatedBroker.publish_raw
+
+    def publish_late(broker: SimulatedBroker, message: Published) -> None:
+        now = broker._world.clock.now
+        is_reply = message.event is not None and message.event.type.startswith(topic)
+        if message.topic != REPLIES or not is_reply or now >= SECONDS:
+            publish(broker, message)
+            return
+        for seconds in range(3):
+            broker._world.later(SECONDS + seconds - now, lambda: publish(broker, message))
+
+    monkeypatch.setattr(SimulatedBroker, "publish_raw", publish_late)
+    return topic
+
+
+def simulation(runner: Runner, plan: plans.Plan, ended: Any = lambda _: True) -> Simulation:
+    """`ended`: whether the order has ended as it must."""
+
     def play(world: World) -> Check:
-        run = Run(world, style, [PLAN], plans.LONG)
+        run = Run(world, runner.style, [plan], plans.LONG)
         run.begin()
 
         def check() -> list[str]:
             books = run.books()
             (order,) = books.orders.values()
-            early = [] if order.seconds and order.seconds > SECONDS / 2 else ["it ended early"]
-            return early + violations(replace(books, deadline=inf))
+            wrong = [] if ended(order) else [f"it has ended otherwise: {order}"]
+            return wrong + violations(replace(books, deadline=inf))
 
         return check
 
-    return of(style, play)
+    return of(runner, play)
 
 
-@pytest.mark.parametrize("style", STYLES)
-def test_an_order_ends_as_it_must_after_an_outage(style: Style, unanswered: str) -> None:
-    assert simulation(style).replay([]).violations == []
+def late(order: Order) -> bool:
+    return (order.seconds or 0) > SECONDS / 2
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("unanswered", ["refund-payment", "release-stock"], indirect=True)
-def test_a_compensation_that_gives_up_keeps_goods_or_money(
-    monkeypatch: pytest.MonkeyPatch, style: Style, unanswered: str
+def given_up(step: str) -> Any:
+    def ended(order: Order) -> bool:
+        seconds = order.seconds or 0
+        return order.failed_step == step and STEP_SECONDS <= seconds < 2 * STEP_SECONDS
+
+    return ended
+
+
+@each_runner
+@pytest.mark.parametrize("outage", [*UNDOS, "dispatch-shipment"], indirect=True)
+def test_what_must_be_answered_is_asked_for_until_its_participant_is_back(
+    runner: Runner, outage: str
 ) -> None:
-    def give_up(steps: Steps) -> Any:
-        for command in reversed(steps._undo):
-            asked = Asked(command, steps._now, is_undo=True)
-            yield from steps._ask_for(asked, steps._start.patience)
+    assert simulation(runner, NO_CARRIER, late).replay([]).violations == []
 
-    monkeypatch.setattr(Steps, "undo", give_up)
-    violated = simulation(style).replay([]).violations
+
+@each_runner
+@pytest.mark.parametrize("outage", ["dispatch-shipment"], indirect=True)
+def test_a_process_completes_once_the_participant_of_its_pivot_is_back(
+    runner: Runner, outage: str
+) -> None:
+    completed = lambda order: late(order) and order.confirmed  # noqa: E731
+    assert simulation(runner, GOOD, completed).replay([]).violations == []
+
+
+@each_runner
+@pytest.mark.parametrize(
+    ("outage", "step"),
+    [("reserve-stock", "ReserveStock"), ("capture-payment", "CapturePayment")],
+    indirect=["outage"],
+)
+def test_a_step_that_is_not_answered_within_its_timeout_is_given_up_and_undone(
+    runner: Runner, outage: str, step: str
+) -> None:
+    assert simulation(runner, GOOD, given_up(step)).replay([]).violations == []
+
+
+@over_pubsub
+def test_a_reply_that_comes_after_its_step_was_undone_changes_nothing(
+    runner: Runner, late_reply: str
+) -> None:
+    step = next(each for each in FULFILMENT.steps if each.done.__name__ in _name(late_reply))
+    assert simulation(runner, GOOD, given_up(step.name)).replay([]).violations == []
+
+
+@each_runner
+@pytest.mark.parametrize("outage", UNDOS, indirect=True)
+def test_a_compensation_that_gives_up_keeps_goods_or_money(
+    monkeypatch: pytest.MonkeyPatch, runner: Runner, outage: str
+) -> None:
+    def undo(steps: Steps, stages: Any) -> Iterator[Any]:
+        for step in (step for stage in reversed(stages) for step in stage):
+            if step.undo is not None:
+                asked = Asked(step, step.undo, steps._now)
+                yield from steps._ask_for(asked, steps._start.timeout)
+
+    not_undone = Manager._not_undone
+
+    def left(manager: Manager, stage: Stage, progress: Progress) -> list[Step]:
+        given_up = {asked.command for asked in progress.asked if asked.attempts > 3}
+        return [
+            step
+            for step in not_undone(manager, stage, progress)
+            if step.undo is None or step.undo.__name__ not in given_up
+        ]
+
+    monkeypatch.setattr(Steps, "_undo", undo)
+    monkeypatch.setattr(Manager, "_not_undone", left)
+    violated = simulation(runner, NO_CARRIER).replay([]).violations
     assert any(line.startswith(("I1", "I3")) for line in violated)
+
+
+@over_pubsub
+def test_if_what_nobody_answered_counted_as_not_done_goods_or_money_would_be_kept(
+    monkeypatch: pytest.MonkeyPatch, runner: Runner, late_reply: str
+) -> None:
+    def not_done(step: Step, reason: str, may_be_done: bool) -> Failure:
+        return Failure(step, reason, may_be_done=False)
+
+    fail = Manager._failed
+
+    def refused(manager: Manager, progress: Progress, step: Step, reason: str) -> Progress:
+        failed = fail(manager, progress, step, reason)
+        return replace(failed, refused=(*failed.refused, step.name))
+
+    monkeypatch.setattr("chassis.saga.asking.Failure", not_done)
+    monkeypatch.setattr(Manager, "_failed", refused)
+    violated = simulation(runner, GOOD).replay([]).violations
+    assert any(line.startswith(("I1", "I3")) for line in violated)
+
+
+@pytest.mark.parametrize("outage", [*UNDOS, "capture-payment"], indirect=True)
+def test_without_its_timer_a_process_waits_for_ever_for_what_was_lost(
+    monkeypatch: pytest.MonkeyPatch, outage: str
+) -> None:
+    async def never(*_: Any) -> None:
+        pass
+
+    monkeypatch.setattr(Timers, "start", never)
+    violated = simulation(HYBRID, NO_CARRIER).replay([]).violations
+    assert any("was accepted, and is placed" in line for line in violated)
+
+
+def test_a_timer_of_a_process_whose_start_is_not_stored_yet_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Outage(monkeypatch, "capture-payment")
+    start = Hybrid._start
+
+    async def slow(hybrid: Hybrid, *arguments: Any) -> Any:
+        await asyncio.sleep(LOOK_EVERY.total_seconds() + 1)
+        return await start(hybrid, *arguments)
+
+    monkeypatch.setattr(Hybrid, "_start", slow)
+    assert simulation(HYBRID, GOOD).replay([]).violations == []
+
+
+def _name(topic: str) -> str:
+    return topic.title().replace("-", "")

@@ -1,13 +1,13 @@
 """Workflows in flight survive the next release: the code still fits what was recorded before."""
 
 import pytest
-from orders.domain import STEPS
 
+from chassis.messages import Message
 from chassis.simulation import Recording
 from chassis.simulation.compare import compare_under
 from chassis.simulation.histories import steps
-from contracts import Event
-from simulation.fulfilment import SERVICES
+from orders.saga import FULFILMENT
+from simulation.fulfilment import HYBRID_WORKFLOW
 from simulation.record import kept, misfits
 
 KEPT = kept()
@@ -19,11 +19,11 @@ def test_the_code_still_takes_each_turn_as_it_was_recorded(name: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("event", STEPS)
+@pytest.mark.parametrize("reply", FULFILMENT.replies)
 def test_a_new_version_of_a_reply_changes_nothing_that_rests_on_the_old_one(
-    monkeypatch: pytest.MonkeyPatch, event: type[Event]
+    monkeypatch: pytest.MonkeyPatch, reply: type[Message]
 ) -> None:
-    monkeypatch.setattr(event, "version", event.version + 1)
+    monkeypatch.setattr(reply, "version", reply.version + 1)
     assert not misfits(KEPT)
 
 
@@ -31,5 +31,5 @@ def test_both_workflows_were_recorded_and_do_not_depend_on_the_hash_seed() -> No
     recordings: list[Recording] = list(KEPT.values())
     asked = {step for recording in recordings for step in steps(recording)}
     assert {"ask_participant", "send_command"} <= asked
-    wrong = compare_under(1, SERVICES, recordings)
+    wrong = compare_under(1, HYBRID_WORKFLOW.services, recordings)
     assert not wrong, "\n".join(wrong)

@@ -3,16 +3,15 @@
 from typing import Any
 
 import pytest
-from orders.steps import unfinished
 
 from chassis import unfinished as module
-from chassis.saga import Style
+from chassis.saga import Progress
 from chassis.simulation import Check, Simulation, World, schedules
 from chassis.simulation.process import Process, here
 from chassis.unfinished import DIRECTORY, Names, Page, Unfinished
 from invariants import violations
 from simulation import plans
-from simulation.fulfilment import Run, of
+from simulation.fulfilment import HYBRID, RUNNERS, Run, Runner, of
 
 #: The first sweeps follow each other at once, the others until nothing is listed.
 AT_ONCE, SWEEPS, SECONDS = 12, 80, 30
@@ -40,21 +39,21 @@ def listed(world: World) -> set[str]:
 
 def missing(world: World) -> list[str]:
     store = world.store("orders")
-    orders = [store.get(key, Order) for key in store.keys("order:")]
+    processes = {key: store.get(key, Progress) for key in store.keys("process:")}
     return [
-        f"order {order.order_id} has not ended, and is not listed"
-        for order in orders
-        if order and order.ended_at is None and str(order.order_id) not in listed(world)
+        f"{key} has not ended, and is not listed"
+        for key, progress in processes.items()
+        if progress and not progress.has_ended and key not in listed(world)
     ]
 
 
-def simulation(style: Style) -> Simulation:
+def simulation(runner: Runner) -> Simulation:
     def play(world: World) -> Check:
-        run = Run(world, style, plans.pick(world, contended=True), plans.LONG)
+        run = Run(world, runner.style, plans.pick(world, contended=True), plans.LONG)
         run.begin()
 
         async def sweep(process: Process) -> None:
-            await unfinished.sweep(process.service.store)
+            await process.service.sagas.unfinished.sweep(process.service.store)
 
         def sweep_again(number: int) -> None:
             world.violations += missing(world)
@@ -69,17 +68,17 @@ def simulation(style: Style) -> Simulation:
         ask(0)
 
         def check() -> list[str]:
-            left = sorted(f"order {id} is still listed" for id in listed(world))
+            left = sorted(f"{id} is still listed" for id in listed(world))
             return [*left, *violations(run.books())]
 
         return check
 
-    return of(style, play)
+    return of(runner, play)
 
 
-@pytest.mark.parametrize("style", Style)
-def test_an_unfinished_order_is_listed_and_an_ended_one_is_not(style: Style) -> None:
-    simulation(style).explore(schedules(60))
+@pytest.mark.parametrize("runner", RUNNERS, ids=str)
+def test_an_unfinished_order_is_listed_and_an_ended_one_is_not(runner: Runner) -> None:
+    simulation(runner).explore(schedules(60))
 
 
 def test_an_order_that_is_not_added_with_its_first_step_would_be_missing(
@@ -89,5 +88,5 @@ def test_an_order_that_is_not_added_with_its_first_step_would_be_missing(
         pass
 
     monkeypatch.setattr(Unfinished, "add", forget)
-    run = simulation(Style.HYBRID).replay([])
+    run = simulation(HYBRID).replay([])
     assert any("is not listed" in line for line in run.violations)

@@ -1,22 +1,22 @@
 """A message gets a new version while the old one is in flight: in events, replies and histories."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from chassis.cloudevents import CloudEvent
-from chassis.handlers import Step
+from chassis.handlers import Request, Step
 from chassis.messages import Message, type_of
-from chassis.saga import Style
+from chassis.service import Service
 from chassis.simulation import Check, Simulation, World, schedules
 from chassis.simulation.process import here
 from chassis.testing import in_flight
 from chassis.transaction import Transaction
 from contracts import Event, OrderDetails, PaymentCaptured
-from devstack import scopes
 from invariants import violations
 from simulation import plans
-from simulation.fulfilment import Run, of
+from simulation.fulfilment import RUNNERS, Run, Runner, of
 
 
 class PaymentCapturedV2(Event):
@@ -33,7 +33,9 @@ OLD, NEW = type_of(PaymentCaptured), type_of(PaymentCapturedV2)
 class Upgrade:
     """One replica of payments is of the next release; all others are of the one before it."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, not_at: str = "") -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, simulated: Simulation, *, not_at: str = ""
+    ) -> None:
         self.read: set[str] = set()
         run = Step.run
 
@@ -43,20 +45,23 @@ class Upgrade:
             return tuple(map(newer, outcomes)) if here().name == "payments-1" else outcomes
 
         monkeypatch.setattr(Step, "run", run_release)
-        for reader in services_readers():
+        for reader in readers(simulated):
             if OLD in reader.messages and reader.place != not_at:
                 monkeypatch.setitem(reader.messages, NEW, PaymentCapturedV2)
 
 
-def services_readers() -> list[in_flight.Reader]:
-    services = map(scopes.service, scopes.service_names())
-    return [reader for service in services for reader in in_flight.readers(service)]
+def services(simulated: Simulation) -> Iterator[Service]:
+    for replicas in simulated._members.values():
+        for replica in replicas:
+            yield replica.service
 
 
-READERS = sorted({reader.place for reader in services_readers() if OLD in reader.messages})
+def readers(simulated: Simulation) -> Iterator[in_flight.Reader]:
+    for service in services(simulated):
+        yield from in_flight.readers(service)
 
 
-def newer(outcome: Message) -> Message:
+def newer(outcome: Message | Request) -> Message | Request:
     if not isinstance(outcome, PaymentCaptured):
         return outcome
     return PaymentCapturedV2(
@@ -64,27 +69,28 @@ def newer(outcome: Message) -> Message:
     )
 
 
-def simulation(style: Style) -> Simulation:
+def simulation(runner: Runner) -> Simulation:
     """Nothing is a dead letter, and no step is given up: there is nothing that nobody can read."""
 
     def play(world: World) -> Check:
-        run = Run(world, style, plans.pick(world, contended=True), plans.ENDLESS)
+        run = Run(world, runner.style, plans.pick(world, contended=True), plans.ENDLESS)
         run.begin()
 
         def check() -> list[str]:
             books = run.books()
             dead = sorted(f"dead letter: {each}" for each in books.dead_letters)
-            return [*dead, *violations(books), *undeclared(world)]
+            return [*dead, *violations(books), *undeclared(world, simulated)]
 
         return check
 
-    return of(style, play)
+    simulated = of(runner, play)
+    return simulated
 
 
-def undeclared(world: World) -> list[str]:
+def undeclared(world: World, simulated: Simulation) -> list[str]:
     declared = {
-        name: {NEW, *map(type_of, in_flight.publishes(scopes.service(name)))}
-        for name in scopes.service_names()
+        service.settings.app_id: {NEW, *map(type_of, in_flight.publishes(service))}
+        for service in services(simulated)
     }
     return [
         f"{event.source} publishes {event.type}, which it does not name"
@@ -93,19 +99,32 @@ def undeclared(world: World) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("style", Style)
+PLACES = sorted(
+    {
+        reader.place
+        for runner in RUNNERS
+        for reader in readers(simulation(runner))
+        if OLD in reader.messages
+    }
+)
+
+
+@pytest.mark.parametrize("runner", RUNNERS, ids=str)
 def test_both_versions_are_handled_while_an_upgrade_is_under_way(
-    monkeypatch: pytest.MonkeyPatch, style: Style
+    monkeypatch: pytest.MonkeyPatch, runner: Runner
 ) -> None:
-    upgrade = Upgrade(monkeypatch)
-    simulation(style).explore(schedules(40))
+    simulated = simulation(runner)
+    upgrade = Upgrade(monkeypatch, simulated)
+    simulated.explore(schedules(40))
     assert {OLD, NEW} <= upgrade.read
 
 
-@pytest.mark.parametrize("place", READERS)
+@pytest.mark.parametrize("place", PLACES)
 def test_each_place_that_the_check_names_has_to_read_both(
     monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    Upgrade(monkeypatch, not_at=place)
+    simulations = [simulation(runner) for runner in RUNNERS]
+    for each in simulations:
+        Upgrade(monkeypatch, each, not_at=place)
     # Without faults and choices, the first replica of each service does all.
-    assert any(simulation(style).replay([]).violations for style in Style)
+    assert any(each.replay([]).violations for each in simulations)
