@@ -13,10 +13,8 @@ from uuid import UUID
 
 import pytest
 
-from chassis.cloudevents import CloudEvent
 from chassis.cloudevents import CloudEvent, envelope
 from chassis.deliveries import RETRY
-from chassis.errors import Rejected
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Step as HandlerStep
 from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing, inbox_key

@@ -10,18 +10,17 @@ from chassis.cloudevents import CloudEvent
 from chassis.handlers import Step
 from chassis.inbox import Delivery, Inbox, Outgoing
 from chassis.messages import type_of
-from chassis.saga import Style
 from chassis.simulation import schedules
 from chassis.simulation.broker import Published, SimulatedBroker
 from chassis.simulation.calls import SimulatedParticipants
 from chassis.simulation.process import here
 from contracts import CapturePayment
-from simulation.fulfilment import simulation
+from simulation.fulfilment import HYBRID, HYBRID_WORKFLOW, ORCHESTRATION, Runner, simulation
 
 SCHEDULES = 60
 #: As in test_guards.py.
 WITHIN = 250
-STYLES = [Style.ORCHESTRATION, Style.HYBRID]
+COMMANDED = [ORCHESTRATION, HYBRID, HYBRID_WORKFLOW]
 TOPIC = topic_of(CapturePayment)
 
 
@@ -59,14 +58,14 @@ def _twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SimulatedBroker, "publish_raw", publish_twice)
 
 
-@pytest.mark.parametrize("style", STYLES)
-def test_what_one_replica_refused_no_other_one_does(style: Style) -> None:
-    simulation(style).explore(schedules(SCHEDULES))
+@pytest.mark.parametrize("runner", COMMANDED, ids=str)
+def test_what_one_replica_refused_no_other_one_does(runner: Runner) -> None:
+    simulation(runner).explore(schedules(SCHEDULES))
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("runner", COMMANDED, ids=str)
 def test_a_refusal_that_is_not_recorded_is_none(
-    monkeypatch: pytest.MonkeyPatch, style: Style
+    monkeypatch: pytest.MonkeyPatch, runner: Runner
 ) -> None:
     run_once = Inbox.run_once
 
@@ -77,7 +76,7 @@ def test_a_refusal_that_is_not_recorded_is_none(
         return outgoing
 
     monkeypatch.setattr(Inbox, "run_once", forgetful)
-    fulfilment = simulation(style)
+    fulfilment = simulation(runner)
     assert any(
         violation.startswith("I3: order")
         for seed in range(WITHIN)

@@ -23,7 +23,6 @@ from chassis.saga.records import Records, start_of
 from chassis.saga.runner import Initiator
 from chassis.saga.styles import Style
 from chassis.telemetry import traceparent
-from chassis.timers import Tick
 from chassis.transaction import Transaction
 
 #: Between two looks at a process for what is late.
@@ -116,7 +115,7 @@ class Hybrid:
         # Of many looks few find something late: the others must not leave records in the inbox.
         if self._manager.look(progress, event.time) != (progress, []):
             await self._service.processor.process(event, step(self._look, LookAt))
-        return Tick.GO_ON
+        return True
 
     async def _forget_job(self, reply: CloudEvent, outcomes: Sequence[CloudEvent]) -> None:
         if {outcome.type for outcome in outcomes} & set(map(type_of, self.saga.ends)):

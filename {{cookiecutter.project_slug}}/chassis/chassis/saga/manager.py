@@ -71,15 +71,11 @@ class Manager:
             if self._can_be_given_up(asked) and now >= asked.since + self._timeout:
                 progress = self._failed(progress, step, cause)
                 return self.advance(progress, now)
-            due = self._due(asked.since, now)
-            if self._can_be_given_up(asked):
-                # Then it is given up, not given again.
-                due = min(due, asked.since + self._timeout)
             again.append(
                 replace(
                     asked,
                     attempts=asked.attempts + 1,
-                    due=due,
+                    due=self._due(asked, now),
                     is_refused=False,
                     cause=cut(cause, MAX_CAUSE),
                 )
