@@ -11,7 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from chassis.cloudevents import CloudEvent
-from chassis.handlers import Step
+from chassis.handlers import Request, Step
 from chassis.messages import Message
 from chassis.service import Service
 from chassis.simulation import faults
@@ -31,7 +31,8 @@ SLOW_SECONDS = 6.0
 #: Before what has failed is tried again.
 CRASH_SECONDS = 0.3
 
-RunStep = Callable[[Step, CloudEvent, Transaction], Coroutine[Any, Any, tuple[Message, ...]]]
+Outcomes = tuple[Message | Request, ...]
+RunStep = Callable[[Step, CloudEvent, Transaction], Coroutine[Any, Any, Outcomes]]
 
 
 class VirtualDatetime(datetime):
@@ -54,7 +55,7 @@ class NoJitter:
 def with_faults(run: RunStep) -> RunStep:
     """A `Step.run` of handlers that may be slow, cancelled from within, or fail this once."""
 
-    async def run_step(step: Step, event: CloudEvent, tx: Transaction) -> tuple[Message, ...]:
+    async def run_step(step: Step, event: CloudEvent, tx: Transaction) -> Outcomes:
         process = here()
         fault = faults.HANDLE[process.world.choices.fault(len(faults.HANDLE))]
         if fault is not Fault.NONE:

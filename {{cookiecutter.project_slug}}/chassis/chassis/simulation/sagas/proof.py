@@ -118,14 +118,15 @@ class Run:
     def _outcomes(self, id: str) -> Sequence[Outcome]:
         """What the participants have committed of the process, in that order."""
         names = {topic_of(reply): name_of(reply) for reply in self._saga.replies}
-        records: dict[tuple[str, str], bytes] = {}
-        for app_id, write in self._world.commits:
-            if write.key.startswith("inbox:") and write.value is not None:
-                # The record of a message that becomes a dead letter is written again, to keep it.
-                records.setdefault((app_id, write.key), write.value)
+        # The record of a message that becomes a dead letter is written again as it is, to keep it.
+        records = dict.fromkeys(
+            (app_id, write.key, write.value)
+            for app_id, write in self._world.commits
+            if write.key.startswith("inbox:") and write.value is not None
+        )
         return [
             Outcome(app_id, names[topic], key)
-            for (app_id, key), record in records.items()
+            for app_id, key, record in records
             for outgoing in InboxRecord.model_validate_json(record).outcomes
             if outgoing.event.subject == id
             and (topic := outgoing.event.type.rpartition(".v")[0]) in names
