@@ -12,6 +12,9 @@ from chassis.workflows import In, Out, Workflow
 
 T = TypeVar("T")
 
+#: A workflow that asks for more never ends.
+MAX_ASKED = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class ActivityCall:
@@ -102,6 +105,8 @@ def play(
             if attempt.is_complete:
                 continue
             asked.append(attempt.call)
+            if len(asked) > MAX_ASKED:
+                raise RuntimeError(f"the workflow does not end: it asks for {attempt.call} again")
             try:
                 attempt.complete(answer(attempt.call))
             except TaskFailedError as failed:
