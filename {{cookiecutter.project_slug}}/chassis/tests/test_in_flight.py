@@ -1,4 +1,4 @@
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -86,7 +86,8 @@ def test_replies_and_envelopes_in_a_history_are_read_in_each_version() -> None:
     replies = Handlers()
     replies.on(Deposit, Deposited, topic="bank-replies")(either_reply)
     service = bank()
-    service.host(workflows, replies=replies)
+    service.host(workflows)
+    service.await_replies(replies, None, then=acknowledged)
     assert [line.partition(": let ")[2] for line in problems(BOTH, [service], [DepositV2])] == [
         f"{__name__}.either_reply read it, {OR}",
         f"Workflows.reads in no workflow read it, {OR}",
@@ -97,7 +98,7 @@ def test_who_asks_reads_every_reply() -> None:
     replies = Handlers()
     replies.on(Deposited, topic="shop-replies")(either_reply)
     shop = Service(ServiceSettings(app_id="shop"), title="Shop")
-    shop.host(Workflows(), replies=replies)
+    shop.await_replies(replies, None, then=acknowledged)
     service = bank()
     service.obey(commands(either, Deposit, DepositV2))
     listed = BOTH | {"command-refused": frozenset({1})}
@@ -174,6 +175,10 @@ def test_the_list_is_a_file(tmp_path: Path) -> None:
 
 
 OR = "or remove it from in_flight.toml once nothing of it can be in flight (docs/versions.md)"
+
+
+async def acknowledged(_: CloudEvent, __: Sequence[CloudEvent]) -> None:
+    pass
 
 
 async def either_reply(_: Deposit | Deposited, __: Transaction) -> None:

@@ -13,9 +13,11 @@ from chassis.handlers import Step, step
 from chassis.inbox import Inbox
 from chassis.ports import Stored, Write
 from chassis.processor import Processor
-from chassis.service import Service
+from chassis.saga import Choreography
 from chassis.testing import MemoryBroker, MemoryStore, running
 from chassis.testing.bank import Deposit
+from chassis.testing.trip_service import Trips
+from chassis.testing.trips import TRIP
 from chassis.transaction import Transaction
 from chassis.unfinished import DIRECTORY, PAGE, SWEPT, Names, Page, Unfinished
 
@@ -232,9 +234,7 @@ async def test_a_replica_takes_the_age_from_the_one_that_has_just_swept(
     assert other.age == 0
 
 
-async def test_the_age_is_a_metric(
-    service: Service, unfinished: Unfinished, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_age_is_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     swept = asyncio.Event()
 
     async def sweep(*_: object) -> None:
@@ -242,8 +242,9 @@ async def test_the_age_is_a_metric(
 
     monkeypatch.setattr(Unfinished, "sweep", sweep)
     monkeypatch.setattr(Unfinished, "age", 42.0)
-    service.watch(unfinished)
-    async with running(service) as client, asyncio.timeout(5):
+    trips = Trips()
+    trips.sagas.run(Choreography(TRIP))
+    async with running(trips) as client, asyncio.timeout(5):
         await swept.wait()
         page = (await client.get("/metrics")).text
     assert "\nunfinished_process_age_seconds 42.0" in page

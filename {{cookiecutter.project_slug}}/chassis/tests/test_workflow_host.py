@@ -91,7 +91,8 @@ async def host(service: Service, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.setattr("chassis.workflow_host.WorkflowRuntime", Runtime)
     monkeypatch.setattr("chassis.workflow_host.DaprWorkflowClient", Client)
     monkeypatch.setattr(Client, "error", None)
-    host = WorkflowHost(service.settings, service, workflows)
+    host = WorkflowHost(service.settings, service)
+    host.add(workflows)
     await host.start()
     yield host
     await host.stop()

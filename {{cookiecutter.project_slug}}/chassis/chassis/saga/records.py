@@ -57,14 +57,24 @@ class Records:
 
     def complete(self, progress: Progress, tx: Transaction) -> Message:
         """A process ends when its initiator decides so. The first end stands."""
-        self.put(progress.end(State.COMPLETED, tx.now), tx)
+        self.end(progress, tx)
         return self.saga.make(self.saga.completed, progress.started or {}, progress.said)
 
     def cancel(self, progress: Progress, failed_step: str, reason: str, tx: Transaction) -> Message:
-        self.put(progress.end(State.CANCELLED, tx.now, failed_step, reason), tx)
+        self.end(progress, tx, failed_step, reason)
         return self.saga.make(
             self.saga.cancelled, progress.started or {}, {}, failed_step=failed_step, reason=reason
         )
+
+    def end(
+        self,
+        progress: Progress,
+        tx: Transaction,
+        failed_step: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        state = State.COMPLETED if failed_step is None else State.CANCELLED
+        self.put(progress.end(state, tx.now, failed_step, reason), tx)
 
 
 def start_of(started: Message) -> tuple[str, Mapping[str, Any]]:

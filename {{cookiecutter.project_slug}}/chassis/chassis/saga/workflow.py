@@ -160,10 +160,8 @@ async def record_end(ended: Ended, service: "Service") -> Ended:
 
     async def end(event: Message, tx: Transaction) -> Message:
         progress = await records.start(ended.start.id, ended.start.started, runner.style, tx)
-        if ended.failed_step is None:
-            records.complete(progress, tx)
-        else:
-            records.cancel(progress, ended.failed_step, ended.reason or "", tx)
+        # The event was made from the history: the record may know less.
+        records.end(progress, tx, ended.failed_step, ended.reason)
         return event
 
     try:

@@ -30,6 +30,7 @@ DEPOSIT = Step(HoldDeposit, at="billing", undo=ReturnDeposit)
 PAY = Step(PayTrip, at="billing")
 VOUCHER = Step(SendVoucher, at="vouchers")
 CONFIRM = Step(ConfirmRoom, at="rooms")
+Said = dict[str, dict[str, Any]]
 STARTED = {"trip": "trip-1", "guest": "ada", "nights": 2}
 
 
@@ -254,7 +255,7 @@ def test_an_older_version_of_nothing_is_refused() -> None:
 
 
 def test_a_command_takes_its_fields_from_the_start_and_from_earlier_replies() -> None:
-    said = {
+    said: Said = {
         "RoomBooked": {"trip": "trip-1", "room": "12"},
         "DepositHeld": {"trip": "trip-1", "amount": 50, "reason": "a deposit"},
         "TripPaid": {"trip": "trip-1", "receipt": "r-1"},
@@ -283,8 +284,8 @@ def test_the_latest_reply_that_has_a_field_says_it() -> None:
 
 
 def test_a_command_is_the_same_whatever_is_replied_to_it_and_after_it() -> None:
-    said = {"RoomBooked": {"room": "12"}}
-    later = said | {"DepositHeld": say(DepositHeld, room="99").model_dump() | {"room": "99"}}
+    said: Said = {"RoomBooked": {"room": "12"}}
+    later = {**said, "DepositHeld": say(DepositHeld).model_dump() | {"room": "99"}}
     for command in (HoldDeposit, ReturnDeposit):
         assert TRIP.make(command, STARTED, said) == TRIP.make(command, STARTED, later)
 

@@ -120,7 +120,8 @@ def test_a_process_ends_once_all_is_known(course: Course) -> None:
 
 def test_a_cancelled_process_shows_the_step_the_reason_and_what_was_undone_in_order() -> None:
     replies = [RoomBooked, DepositHeld, PaymentRefused, DepositReturned, RoomFreed]
-    messages = [say(message) for message in (TRIP.started_by, *replies)]
+    course: list[type[Message]] = [TRIP.started_by, *replies]
+    messages = [say(message) for message in course]
     progress = after(
         TRIP, ((message, NOW + timedelta(seconds=n)) for n, message in enumerate(messages))
     )

@@ -1,47 +1,58 @@
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-from orders.domain import Order, Retry, Style
-from orders.steps import order_key
 from pydantic import BaseModel
 
 from chassis import Service, Workflow, envelope, topic_of
 from chassis.errors import Unavailable
+from chassis.saga import Choreography, Hybrid, Orchestration, Progress, Retry
 from chassis.testing import MemoryBroker, MemoryStore, running
 from chassis.workflow_host import WorkflowHost
 from contracts import Event, PaymentDeclined, StockReleased, StockReserved
 from contracts.testing import ORDER_ID, order_of
-from orders import api, choreography
+from orders import api
+from orders.saga import FULFILMENT
 from orders.settings import settings
 
 ORDER: dict[str, Any] = order_of({"TEA": 2}, unit_price_cents=150).model_dump(mode="json")
-WORKFLOWS = [Style.ORCHESTRATION, Style.HYBRID]
 
 
 class Engine(WorkflowHost):
     """Notes what it is asked to start."""
 
     def __init__(self) -> None:
-        self.begun: list[tuple[str, str]] = []
-        self.failures: list[Exception] = []
+        self.begun: list[str] = []
 
     async def begin(self, workflow: Workflow[Any, Any], instance_id: str, start: BaseModel) -> None:
-        self.begun.append((workflow.__name__, instance_id))
-        if self.failures:
-            raise self.failures.pop(0)
+        self.begun.append(instance_id)
+
+
+class Jobs:
+    """Notes what it is asked to schedule."""
+
+    def __init__(self) -> None:
+        self.scheduled: list[str] = []
+
+    async def schedule(self, name: str, every: timedelta) -> None:
+        self.scheduled.append(name)
+
+    async def delete(self, name: str) -> None:
+        raise NotImplementedError(name)
 
 
 class Orders(Service):
-    """The orders service, with an engine in place of the sidecar's."""
+    """The orders service, with stand-ins for all of its sidecar."""
 
-    def __init__(self, store: MemoryStore, broker: MemoryBroker, engine: Engine) -> None:
-        super().__init__(settings, title="Orders", store=store, broker=broker)
-        self.engine = engine
-        self.subscribe(choreography.events)
+    def __init__(self, store: MemoryStore, broker: MemoryBroker) -> None:
+        self.engine, self.jobs = Engine(), Jobs()
+        super().__init__(settings, title="Orders", store=store, broker=broker, jobs=self.jobs)
+        self.sagas.run(Choreography(FULFILMENT), Orchestration(FULFILMENT), Hybrid(FULFILMENT))
+        # No worker is started.
+        self._host = None
         self.records(api.OrderAccepted)
         self.app.include_router(api.router)
 
@@ -49,9 +60,9 @@ class Orders(Service):
     def workflows(self) -> WorkflowHost:
         return self.engine
 
-    async def hear(self, event: Event, id: str) -> None:
+    async def handle_event(self, event: Event, id: str) -> None:
         arrived = envelope(event, id=id, source="test", traceparent=None)
-        await self.processor.process(arrived, choreography.events[topic_of(type(event))])
+        await self.subscriptions.handle(arrived, topic_of(type(event)))
 
 
 @pytest.fixture
@@ -65,13 +76,8 @@ def broker() -> MemoryBroker:
 
 
 @pytest.fixture
-def engine() -> Engine:
-    return Engine()
-
-
-@pytest.fixture
-def orders(store: MemoryStore, broker: MemoryBroker, engine: Engine) -> Orders:
-    return Orders(store, broker, engine)
+def orders(store: MemoryStore, broker: MemoryBroker) -> Orders:
+    return Orders(store, broker)
 
 
 @pytest.fixture
@@ -104,12 +110,12 @@ async def test_an_order_that_names_no_style_gets_the_default_one(
     assert (await place(client)).json()["style"] == settings.default_style
 
 
-async def test_an_accepted_order_is_told_to_everyone(
+async def test_an_accepted_order_is_published(
     client: httpx.AsyncClient, broker: MemoryBroker
 ) -> None:
     order_id = (await place(client, style="choreography")).json()["order_id"]
-    (told,) = broker.published["order-placed"]
-    assert (told.subject, told.source) == (order_id, "orders")
+    (placed,) = broker.published["order-placed"]
+    assert (placed.subject, placed.source) == (order_id, "orders")
 
 
 async def test_the_same_key_and_body_get_the_same_answer_and_one_order(
@@ -131,7 +137,7 @@ async def test_requests_without_a_key_are_orders_of_their_own(client: httpx.Asyn
 
 @pytest.mark.parametrize("changes", [{"card": "card-bob"}, {"style": "hybrid"}])
 async def test_the_same_key_with_another_body_is_refused_and_begins_nothing(
-    client: httpx.AsyncClient, broker: MemoryBroker, engine: Engine, changes: dict[str, str]
+    client: httpx.AsyncClient, broker: MemoryBroker, orders: Orders, changes: dict[str, str]
 ) -> None:
     await place(client, "1", style="choreography")
     response = await place(client, "1", **{"style": "choreography"} | changes)
@@ -139,7 +145,7 @@ async def test_the_same_key_with_another_body_is_refused_and_begins_nothing(
     assert response.headers["content-type"] == "application/problem+json"
     assert "used before" in response.json()["detail"]
     assert len(broker.published["order-placed"]) == 1
-    assert engine.begun == []
+    assert not orders.jobs.scheduled
 
 
 @pytest.mark.parametrize(
@@ -173,10 +179,10 @@ async def test_an_order_that_nobody_placed_is_not_found(client: httpx.AsyncClien
     assert str(ORDER_ID) in response.json()["detail"]
 
 
-async def test_an_order_that_only_others_have_heard_of_is_not_found_yet(
+async def test_an_order_of_which_only_replies_are_known_is_not_found_yet(
     client: httpx.AsyncClient, orders: Orders
 ) -> None:
-    await orders.hear(StockReserved(order_id=ORDER_ID, order=order_of()), "1")
+    await orders.handle_event(StockReserved(order_id=ORDER_ID, order=order_of()), "1")
     assert (await client.get(f"/orders/{ORDER_ID}")).status_code == 404
 
 
@@ -184,9 +190,9 @@ async def test_an_order_shows_its_steps_its_failure_and_what_was_undone(
     client: httpx.AsyncClient, orders: Orders
 ) -> None:
     order_id = UUID((await place(client, style="choreography")).json()["order_id"])
-    await orders.hear(StockReserved(order_id=order_id, order=order_of()), "1")
-    await orders.hear(PaymentDeclined(order_id=order_id, reason="no credit"), "2")
-    await orders.hear(StockReleased(order_id=order_id), "3")
+    await orders.handle_event(StockReserved(order_id=order_id, order=order_of()), "1")
+    await orders.handle_event(PaymentDeclined(order_id=order_id, reason="no credit"), "2")
+    await orders.handle_event(StockReleased(order_id=order_id), "3")
 
     order = (await client.get(f"/orders/{order_id}")).json()
     assert order["state"] == "cancelled"
@@ -195,7 +201,7 @@ async def test_an_order_shows_its_steps_its_failure_and_what_was_undone(
         "PaymentDeclined",
         "StockReleased",
     ]
-    assert order["failure"] == {"step": "PaymentDeclined", "reason": "no credit"}
+    assert order["failure"] == {"step": "CapturePayment", "reason": "no credit"}
     assert order["undone"] == ["StockReleased"]
     assert order["ended_at"] is not None
 
@@ -207,13 +213,14 @@ async def test_an_order_shows_what_is_tried_again_and_whether_that_needs_a_human
     assert (await client.get(f"/orders/{order_id}")).json()["retrying"] == []
 
     since = datetime(2020, 1, 1, tzinfo=UTC)
-    order = store.get(order_key(order_id), Order)
-    assert order is not None
+    key = f"process:order-placed:{order_id}"
+    progress = store.get(key, Progress)
+    assert progress is not None
     retry = Retry("CapturePayment", "payments", 7, since, "HTTP 503")
-    store.put(order_key(order_id), order.retry([retry]))
+    store.put(key, progress.retry(FULFILMENT, [retry]))
     assert (await client.get(f"/orders/{order_id}")).json()["retrying"] == [
         {
-            "step": "CapturePayment",
+            "command": "CapturePayment",
             "participant": "payments",
             "attempts": 7,
             "since": "2020-01-01T00:00:00Z",
@@ -232,46 +239,29 @@ async def test_a_broker_that_is_away_gets_503_and_the_same_request_goes_on_later
     assert (await place(client, "1", style="choreography")).status_code == 202
 
 
-@pytest.mark.parametrize("style", WORKFLOWS)
-async def test_a_workflow_begins_under_the_id_of_its_order(
-    client: httpx.AsyncClient, engine: Engine, broker: MemoryBroker, style: Style
+async def test_an_order_is_orchestrated_by_a_workflow_under_its_id(
+    client: httpx.AsyncClient, orders: Orders, broker: MemoryBroker
 ) -> None:
-    response = await place(client, style=style)
-    order_id = response.json()["order_id"]
-    assert [instance for _, instance in engine.begun] == [order_id]
+    order_id = (await place(client, style="orchestration")).json()["order_id"]
+    assert orders.engine.begun == [order_id]
     assert not broker.published
 
     order = (await client.get(f"/orders/{order_id}")).json()
-    assert (order["style"], order["state"]) == (style, "placed")
+    assert (order["style"], order["state"]) == ("orchestration", "placed")
 
 
-async def test_each_style_begins_a_workflow_of_its_own(
-    client: httpx.AsyncClient, engine: Engine
+async def test_an_order_in_hybrid_has_a_timer_and_its_first_command(
+    client: httpx.AsyncClient, orders: Orders, broker: MemoryBroker
 ) -> None:
-    for style in WORKFLOWS:
-        await place(client, key=style, style=style)
-    assert [workflow for workflow, _ in engine.begun] == ["fulfil_order", "fulfil_order_hybrid"]
+    order_id = (await place(client, style="hybrid")).json()["order_id"]
+    assert orders.jobs.scheduled == [f"order-placed.{order_id}"]
+    (command,) = broker.published["reserve-stock"]
+    assert (command.subject, command.replyto) == (order_id, "order-placed-replies")
 
 
-@pytest.mark.parametrize("style", WORKFLOWS)
-async def test_a_request_that_is_sent_again_does_not_begin_its_workflow_again(
-    client: httpx.AsyncClient, engine: Engine, style: Style
+async def test_a_request_that_is_sent_again_begins_no_second_workflow(
+    client: httpx.AsyncClient, orders: Orders
 ) -> None:
     for _ in range(2):
-        await place(client, "1", style=style)
-    assert len(engine.begun) == 1
-
-
-@pytest.mark.parametrize("style", WORKFLOWS)
-async def test_an_order_can_be_looked_up_once_it_is_accepted_though_its_workflow_went_ahead(
-    client: httpx.AsyncClient, orders: Orders, engine: Engine, style: Style
-) -> None:
-    engine.failures = [Unavailable("it took the workflow, and its answer was lost")]
-    assert (await place(client, "1", style=style)).status_code == 503
-    order_id = UUID(engine.begun[0][1])
-    await orders.hear(StockReserved(order_id=order_id, order=order_of()), "step-1")
-
-    assert (await place(client, "1", style=style)).status_code == 202
-    order = (await client.get(f"/orders/{order_id}")).json()
-    assert [step["event"] for step in order["steps"]] == ["StockReserved"]
-    assert len(engine.begun) == 1
+        await place(client, "1", style="orchestration")
+    assert len(orders.engine.begun) == 1

@@ -1,81 +1,80 @@
-import pytest
-from orders.domain import Order, State
-from orders.steps import order_key
+"""What the declaration makes of the events: how an order ends, and with which event."""
 
-from chassis.testing import Harness
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chassis import Service, envelope, topic_of
+from chassis.saga import Choreography, Style
+from chassis.testing import MemoryBroker, MemoryStore, running
 from contracts import (
     Event,
     OrderCancelled,
     OrderConfirmed,
     OrderPlaced,
+    PaymentCaptured,
     PaymentDeclined,
+    PaymentRefunded,
     ShipmentDispatched,
+    ShipmentFailed,
     StockRejected,
     StockReleased,
+    StockReserved,
 )
 from contracts.testing import ORDER_ID, order_of
-from orders import choreography
+from orders.saga import FULFILMENT
+from orders.settings import settings
 
-PLACED = OrderPlaced(order_id=ORDER_ID, order=order_of())
-DISPATCHED = ShipmentDispatched(order_id=ORDER_ID, country="NL", tracking="NL-1")
+ORDER = order_of()
+PLACED = OrderPlaced(order_id=ORDER_ID, order=ORDER)
+RESERVED = StockReserved(order_id=ORDER_ID, order=ORDER)
 REJECTED = StockRejected(order_id=ORDER_ID, reason="no tea")
-DECLINED = PaymentDeclined(order_id=ORDER_ID, reason="no credit")
 RELEASED = StockReleased(order_id=ORDER_ID)
+CAPTURED = PaymentCaptured(order_id=ORDER_ID, order=ORDER, amount_cents=100)
+DECLINED = PaymentDeclined(order_id=ORDER_ID, reason="no credit")
+REFUNDED = PaymentRefunded(order_id=ORDER_ID, amount_cents=100)
+DISPATCHED = ShipmentDispatched(order_id=ORDER_ID, country="NL", tracking="NL-1")
+FAILED = ShipmentFailed(order_id=ORDER_ID, reason="no carrier")
+
+
+def cancelled(failed_step: str, reason: str) -> OrderCancelled:
+    return OrderCancelled(order_id=ORDER_ID, failed_step=failed_step, reason=reason)
 
 
 @pytest.fixture
-def orders() -> Harness:
-    return Harness(choreography.events, source="orders")
+def broker() -> MemoryBroker:
+    return MemoryBroker()
 
 
-def stored(orders: Harness) -> Order:
-    order = orders.store.get(order_key(ORDER_ID), Order)
-    assert order is not None
-    return order
+@pytest.fixture
+async def orders(broker: MemoryBroker) -> AsyncIterator[Service]:
+    orders = Service(settings, title="Orders", store=MemoryStore(), broker=broker)
+    orders.sagas.run(Choreography(FULFILMENT))
+    async with running(orders):
+        yield orders
 
 
-async def test_a_placed_order_is_kept(orders: Harness) -> None:
-    assert await orders.handle(PLACED) == []
-    order = stored(orders)
-    assert (order.state, order.style, order.details) == (
-        State.PLACED,
-        "choreography",
-        PLACED.order,
-    )
-
-
-async def test_a_dispatched_order_is_confirmed(orders: Harness) -> None:
-    await orders.handle(PLACED)
-    assert await orders.handle(DISPATCHED) == [OrderConfirmed(order_id=ORDER_ID)]
-    assert stored(orders).state is State.CONFIRMED
-
-
-async def test_a_rejected_order_is_cancelled_at_once(orders: Harness) -> None:
-    await orders.handle(PLACED)
-    assert await orders.handle(REJECTED) == [
-        OrderCancelled(order_id=ORDER_ID, failed_step="StockRejected", reason="no tea")
-    ]
-
-
-@pytest.mark.parametrize("arrival", [(DECLINED, RELEASED), (RELEASED, DECLINED)])
-async def test_a_declined_order_is_cancelled_once_its_stock_is_released(
-    orders: Harness, arrival: tuple[Event, Event]
+@pytest.mark.parametrize(
+    ("events", "end"),
+    [
+        ([RESERVED, CAPTURED, DISPATCHED], OrderConfirmed(order_id=ORDER_ID)),
+        ([REJECTED], cancelled("ReserveStock", "no tea")),
+        ([RESERVED, DECLINED, RELEASED], cancelled("CapturePayment", "no credit")),
+        (
+            [RESERVED, CAPTURED, FAILED, REFUNDED, RELEASED],
+            cancelled("DispatchShipment", "no carrier"),
+        ),
+    ],
+    ids=["confirmed", "no stock", "not paid", "not shipped"],
+)
+async def test_an_order_ends_once_all_is_known(
+    orders: Service, broker: MemoryBroker, events: list[Event], end: Event
 ) -> None:
-    first, second = arrival
-    assert await orders.handle(first) == []
-    assert await orders.handle(second) == [
-        OrderCancelled(order_id=ORDER_ID, failed_step="PaymentDeclined", reason="no credit")
-    ]
-
-
-async def test_an_order_ends_once(orders: Harness) -> None:
-    await orders.handle(DISPATCHED)
-    assert await orders.handle(PLACED) == []
-    assert await orders.handle(REJECTED) == []
-    assert stored(orders).state is State.CONFIRMED
-
-
-async def test_an_event_that_comes_twice_is_one_step(orders: Harness) -> None:
-    for _ in range(2):
-        await orders.handle(DECLINED, id="1")
-    assert [step.event for step in stored(orders).steps] == ["PaymentDeclined"]
+    await orders.sagas.begin(FULFILMENT, Style.CHOREOGRAPHY, PLACED)
+    topic = topic_of(type(end))
+    for event in events:
+        assert not broker.published[topic]
+        arrived = envelope(event, id=type(event).__name__, source="test", traceparent=None)
+        await orders.subscriptions.handle(arrived, topic_of(type(event)))
+    (published,) = broker.published[topic]
+    assert type(end).model_validate(published.data) == end

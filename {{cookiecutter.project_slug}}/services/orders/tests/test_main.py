@@ -2,13 +2,13 @@ from chassis.testing import running
 from orders.main import service
 
 
-async def test_orders_hear_of_just_these_topics() -> None:
+async def test_orders_subscribe_to_just_these_topics() -> None:
     async with running(service) as client:
         subscriptions = (await client.get("/dapr/subscribe")).json()
     assert sorted(subscription["topic"] for subscription in subscriptions) == [
         "order-placed",
+        "order-placed-replies",
         "orders-dead-letters",
-        "orders-replies",
         "payment-captured",
         "payment-declined",
         "payment-refunded",
@@ -17,4 +17,12 @@ async def test_orders_hear_of_just_these_topics() -> None:
         "stock-rejected",
         "stock-released",
         "stock-reserved",
+    ]
+
+
+def test_orders_are_fulfilled_in_all_styles() -> None:
+    assert [runner.style for runner in service.sagas.runners] == [
+        "choreography",
+        "orchestration",
+        "hybrid",
     ]
