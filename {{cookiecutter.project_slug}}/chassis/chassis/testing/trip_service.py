@@ -24,7 +24,7 @@ class Jobs:
         self.story = story
         self.failures: list[Exception] = []
 
-    async def schedule(self, name: str, every: timedelta) -> None:
+    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
         if self.failures:
             raise self.failures.pop(0)
         self.story.append(f"schedule {name}")

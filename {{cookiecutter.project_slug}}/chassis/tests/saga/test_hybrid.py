@@ -1,5 +1,5 @@
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,6 +8,7 @@ from chassis.cloudevents import CloudEvent, derived_id
 from chassis.errors import Unavailable, Unsent
 from chassis.ports import Write
 from chassis.saga import Hybrid, Progress, State, Style
+from chassis.saga.hybrid import STARTS_WITHIN
 from chassis.testing import running
 from chassis.testing.trip_service import Trips
 from chassis.testing.trips import (
@@ -23,6 +24,7 @@ from chassis.testing.trips import (
     VoucherSent,
     say,
 )
+from chassis.timers import Started
 from chassis.transaction import adapter
 
 REQUESTED = say(TRIP.started_by)
@@ -42,8 +44,9 @@ async def begin(trips: Trips) -> None:
     await trips.sagas.begin(TRIP, Style.HYBRID, REQUESTED)
 
 
-async def tick(trips: Trips, name: str = JOB) -> None:
-    await trips.timers._call(name)
+async def tick(trips: Trips, age: timedelta = timedelta(seconds=15)) -> None:
+    """As the scheduler calls, so long after the timer was started."""
+    await trips.timers._call(JOB, Started(at=datetime.now(UTC) - age))
 
 
 def make_late(trips: Trips, by: timedelta) -> None:
@@ -225,3 +228,22 @@ async def test_a_tick_before_the_process_is_committed_does_not_stop_its_timer(
 ) -> None:
     await tick(trips)
     assert trips.story == []
+
+
+async def test_a_slow_start_has_as_long_as_a_handler_may_take(trips: Trips) -> None:
+    slowest = 2 * timedelta(seconds=trips.settings.handler_timeout_seconds)
+    await tick(trips, 2 * slowest)
+    assert trips.story == []
+
+
+async def test_a_tick_of_a_process_that_never_began_stops_its_timer(trips: Trips) -> None:
+    await tick(trips, STARTS_WITHIN)
+    assert trips.story == [f"delete {JOB}"]
+
+
+async def test_an_early_reply_is_no_start(trips: Trips) -> None:
+    await trips.reply(RoomBooked)
+    await tick(trips)
+    assert trips.story == []
+    await tick(trips, STARTS_WITHIN)
+    assert trips.story == [f"delete {JOB}"]

@@ -119,9 +119,8 @@ def test_a_process_ends_once_all_is_known(course: Course) -> None:
 
 
 def test_a_cancelled_process_shows_the_step_the_reason_and_what_was_undone_in_order() -> None:
-    replies = [RoomBooked, DepositHeld, PaymentRefused, DepositReturned, RoomFreed]
-    course: list[type[Message]] = [TRIP.started_by, *replies]
-    messages = [say(message) for message in course]
+    replies = COURSES["not paid"][1]
+    messages = [say(TRIP.started_by), *map(say, replies)]
     progress = after(
         TRIP, ((message, NOW + timedelta(seconds=n)) for n, message in enumerate(messages))
     )

@@ -37,7 +37,7 @@ class Jobs:
     def __init__(self) -> None:
         self.scheduled: list[str] = []
 
-    async def schedule(self, name: str, every: timedelta) -> None:
+    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
         self.scheduled.append(name)
 
     async def delete(self, name: str) -> None:
