@@ -21,8 +21,9 @@ from chassis.saga.progress import (
 )
 from chassis.text import cut
 
-#: Between two attempts: each time as long again as the step is being tried.
-FIRST_WAIT = timedelta(seconds=15)
+#: Between two attempts: each time as long again as the step is being tried. The first is shorter
+#: than the time between two looks, which would otherwise come a moment too early for it.
+FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=1)
 #: Bytes of why an attempt failed.
 MAX_CAUSE = 500
