@@ -18,6 +18,7 @@ from invariants import Books, violations
 from inventory.api import Receipt, post_receipt
 from inventory.domain import Stock
 from orders.api import Accepted, PlaceOrder, post_order
+from orders.saga import FULFILMENT
 from orders.settings import settings
 from simulation import plans
 from simulation.books import read
@@ -121,15 +122,18 @@ class Run:
 
     def begin_namesake(self) -> None:
         """Somebody else wants something in vain, and sends it under the id of our first message."""
-        order_id, ours = UUID(derived_id("somebody else")), self._plans[0].order_id
+        order_id, ours = UUID(derived_id("somebody else")), str(self._plans[0].order_id)
         order = order_of({plans.NONE: 1})
-        wanted = (
-            OrderPlaced(order_id=order_id, order=order)
-            if self._style is Style.CHOREOGRAPHY
-            else ReserveStock(order_id=order_id, order=order)
-        )
-        id = derived_id(str(ours), topic_of(type(wanted)))
-        self._world.publish(wanted, id=id, source="somebody-else")
+        if self._style is Style.CHOREOGRAPHY:
+            placed = OrderPlaced(order_id=order_id, order=order)
+            id = derived_id(FULFILMENT.name, ours)
+            self._world.publish(placed, id=id, source="somebody-else")
+            return
+        command = ReserveStock(order_id=order_id, order=order)
+        # The process manager's, and a workflow's.
+        for of in ((FULFILMENT.name, ours), (ours,)):
+            id = derived_id(*of, topic_of(ReserveStock))
+            self._world.publish(command, id=id, source="somebody-else")
 
     def books(self) -> Books:
         return read(self._world, self._style, self._plans, self._goods, self._accepted)

@@ -40,8 +40,9 @@ MAX_STEPS = 1_500
 
 #: After these a client asks again: for want of an answer, at a 5xx, or at one of somebody between.
 NO_ANSWER = (Unavailable, TimeoutError, RuntimeError, HttpError)
-#: For so long nothing of a topic gets through: some workflows give a step up meanwhile.
-HELD_SECONDS = 5.0
+#: For so long nothing of a topic gets through. It is more than a process manager takes to its first
+#: look at a process, so that some steps are given up meanwhile.
+HELD_SECONDS = 20.0
 
 Work = Callable[[Process], Coroutine[Any, Any, T]]
 
