@@ -54,7 +54,7 @@ def test_they_hold_though_steps_are_given_up(style: Style, saga: Saga) -> None:
     proof(style, saga, SHORT).explore(schedules(100), SEED)
 
 
-@pytest.mark.parametrize("style", [Choreography, *COMMANDING])
+@pytest.mark.parametrize("style", COMMANDING)
 def test_without_the_inbox_a_step_is_done_twice(
     monkeypatch: pytest.MonkeyPatch, style: Style
 ) -> None:
@@ -129,12 +129,11 @@ def test_without_recorded_outcomes_a_process_never_ends(monkeypatch: pytest.Monk
     assert breaks(Choreography, "was accepted, and is running", saga=TRIP)
 
 
-@pytest.mark.parametrize("style", [Choreography, *COMMANDING])
-def test_without_dead_letters_or_retries_a_message_is_never_done_with(
-    monkeypatch: pytest.MonkeyPatch, style: Style
+def test_without_going_on_after_a_crash_a_message_is_never_done_with(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def nothing(*_: Any) -> None:
         pass
 
     monkeypatch.setattr("chassis.deadletters.retries.Retries.resume", nothing)
-    assert breaks(style, "S6")
+    assert breaks(Choreography, "S6")

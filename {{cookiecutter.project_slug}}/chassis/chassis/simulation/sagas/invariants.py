@@ -96,10 +96,11 @@ def every_message_is_settled(_: Saga, evidence: Evidence) -> Iterator[str]:
 
 
 def _is_kept(step: Step, process: Process) -> bool:
-    """Whether it was done, and not undone: a barrier lets nothing be done after its undo."""
-    replies = [outcome.reply for outcome in process.outcomes]
-    undone = step.undone is not None and name_of(step.undone) in replies
-    return name_of(step.done) in replies and not undone
+    """Whether it was done, and not undone after that."""
+    done = name_of(step.done)
+    undone = None if step.undone is None else name_of(step.undone)
+    said = [each.reply for each in process.outcomes if each.reply in (done, undone)]
+    return said[-1:] == [done]
 
 
 def _undoes(saga: Saga, reply: str) -> bool:

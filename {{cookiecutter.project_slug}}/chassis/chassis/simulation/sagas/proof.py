@@ -44,10 +44,16 @@ def proof(
         return service
 
     style = runner(saga).style
+    commands = [(step.at, topic_of(step.command)) for step in saga.steps if step.undo is not None]
 
     def play(world: World) -> Check:
         script.refused.clear()
         run = Run(world, saga, style, INITIATOR)
+        world.is_balanced = world.pick((False, True))
+        held = world.pick((*[None] * 4, *commands))
+        if held is not None:
+            # Whatever follows it overtakes it.
+            world.hold_back(*held)
         refusable = [step.name for step in saga.steps if step.refused is not None]
         for number in range(world.pick((1, 1, 2))):
             started = example(saga.started_by, seed=number)
