@@ -23,6 +23,7 @@ from chassis.saga.styles import Style
 from chassis.saga.workflow import (
     WorkflowRunner,
     activities,
+    complete,
     record_reply,
     record_retries,
     runner_of,
@@ -52,7 +53,7 @@ class HybridWorkflow(WorkflowRunner):
         await record_reply(self, reply, tx)
 
     async def _hand_over(self, reply: CloudEvent, _: Sequence[CloudEvent]) -> None:
-        await self._service.workflows.raise_event(reply)
+        await self._service.workflows.raise_event(complete(self, reply))
 
 
 def _asking(ctx: DaprWorkflowContext, calls: Calls) -> Ask:

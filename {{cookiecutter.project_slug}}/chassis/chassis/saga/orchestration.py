@@ -16,6 +16,7 @@ from chassis.saga.styles import Style
 from chassis.saga.workflow import (
     WorkflowRunner,
     activities,
+    complete,
     record_reply,
     record_retries,
     runner_of,
@@ -60,4 +61,4 @@ async def ask_participant(question: Question, service: "Service") -> CloudEvent:
     except Rejected as error:
         # The participant has acted; only its own refusal may count as "nothing was done".
         raise Unavailable(f"the reply to {question.topic} is not readable: {error}") from error
-    return reply
+    return complete(runner, reply)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent, derived_id, envelope
 from chassis.errors import Rejected, Unavailable
-from chassis.handlers import Step, step
+from chassis.handlers import Step, read, step
 from chassis.inbox import to_its_topic, to_the_caller
 from chassis.messages import Message
 from chassis.refusal import CommandRefused
@@ -176,6 +176,12 @@ async def record_reply(runner: WorkflowRunner, reply: Message, tx: Transaction) 
     """What a participant answered becomes a step of the record; a refusal is none."""
     if not isinstance(reply, CommandRefused):
         await runner.records.record(reply, tx)
+
+
+def complete(runner: WorkflowRunner, reply: CloudEvent) -> CloudEvent:
+    """The reply with the defaults of its class, which its participant may leave out."""
+    content = read(reply, runner.replies).model_dump(mode="json")
+    return reply.model_copy(update={"data": content})
 
 
 async def record_retries(question: Question, runner: WorkflowRunner, service: "Service") -> None:

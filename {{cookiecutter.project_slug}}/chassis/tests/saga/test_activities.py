@@ -21,6 +21,7 @@ from chassis.testing.trips import (
     TRIP,
     TRIP_ID,
     BookRoom,
+    DepositHeld,
     RoomBooked,
     TripBooked,
     TripCancelled,
@@ -126,6 +127,21 @@ async def test_a_reply_over_pubsub_is_recorded_once_and_handed_over_each_time(
         await trips.reply(RoomBooked, causationid="1")
     assert events(trips) == ["RoomBooked"]
     assert [event.causationid for event in trips.engine.raised] == ["1", "1"]
+
+
+HELD = envelope(say(DepositHeld), id="4", source="billing", traceparent=None, causationid="1")
+TERSE = HELD.model_copy(update={"data": {"trip": TRIP_ID, "amount": 50}})
+
+
+async def test_a_field_with_a_default_that_a_participant_leaves_out_is_in_the_history(
+    trips: Trips,
+) -> None:
+    rooms(trips).reply = TERSE
+    replied = await ask_participant(QUESTION, trips)
+    await trips.deliver(TERSE, "trip-requested-replies")
+    (raised,) = trips.engine.raised
+    for reply in (replied, raised):
+        assert reply.data == {"trip": TRIP_ID, "amount": 50, "reason": "a deposit"}
 
 
 async def test_a_refusal_over_pubsub_is_handed_over_and_is_no_step(trips: Trips) -> None:
