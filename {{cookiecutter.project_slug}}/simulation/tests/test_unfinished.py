@@ -22,6 +22,10 @@ class VirtualTime:
     def time() -> float:
         return here().world.clock.time.timestamp()
 
+    @staticmethod
+    def monotonic() -> float:
+        return here().world.clock.now
+
 
 @pytest.fixture(autouse=True)
 def small_pages_often_swept(monkeypatch: pytest.MonkeyPatch) -> None:
