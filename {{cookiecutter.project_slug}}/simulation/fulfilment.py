@@ -7,25 +7,29 @@ from uuid import UUID
 from fastapi import Response
 
 from chassis import derived_id, topic_of
-from chassis.simulation import Check, Scenario, Simulation, World
+from chassis.simulation import Changed, Check, Scenario, Simulation, World, unchanged
 from chassis.simulation.process import Process
 from chassis.simulation.world import Work
 from contracts import OrderPlaced, ReserveStock
 from contracts.testing import order_of
 from invariants import Books, violations
+from inventory import main as inventory
 from inventory.api import Receipt, post_receipt
 from inventory.domain import Stock
+from orders import main as orders
 from orders.api import Accepted, PlaceOrder, post_order
 from orders.domain import Style
 from orders.settings import settings
+from payments import main as payments
+from shipping import main as shipping
 from simulation import plans
 from simulation.books import read
 from simulation.plans import Plan
 
-SERVICES = ("orders.main", "inventory.main", "payments.main", "shipping.main")
+SERVICES = (orders.compose, inventory.compose, payments.compose, shipping.compose)
 
 
-def simulation(style: Style) -> Simulation:
+def simulation(style: Style, changed: Changed = unchanged) -> Simulation:
     """I1 to I6, with orders that want the same things, and with poison among the messages.
 
     Some services are being upgraded meanwhile, and somebody else sends messages under our ids.
@@ -52,7 +56,7 @@ def simulation(style: Style) -> Simulation:
 
         return check
 
-    return of(style, play)
+    return of(style, play, changed)
 
 
 def only_poison_is_dead(books: Books) -> list[str]:
@@ -64,8 +68,9 @@ def only_poison_is_dead(books: Books) -> list[str]:
     ]
 
 
-def of(style: Style, scenario: Scenario) -> Simulation:
-    return Simulation(SERVICES, scenario, workflows=style is not Style.CHOREOGRAPHY)
+def of(style: Style, scenario: Scenario, changed: Changed = unchanged) -> Simulation:
+    workflows = style is not Style.CHOREOGRAPHY
+    return Simulation(SERVICES, scenario, workflows=workflows, changed=changed)
 
 
 class Run:

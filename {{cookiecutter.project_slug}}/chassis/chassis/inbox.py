@@ -1,7 +1,8 @@
 """The inbox of a service: what one message led to, stored with what it did."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import BaseModel
 
@@ -16,6 +17,13 @@ from chassis.transaction import Transaction
 
 #: Where an outcome goes: a topic, or None when it is the answer to a call and is not published.
 Destination = Callable[[type[Message]], str | None]
+
+
+RunStep = Callable[[Step, CloudEvent, Transaction], Awaitable[Sequence[Message]]]
+
+
+def run_step(step: Step, event: CloudEvent, tx: Transaction) -> Awaitable[Sequence[Message]]:
+    return step.run(event, tx)
 
 
 def to_its_topic(outcome: type[Message]) -> str | None:
@@ -75,6 +83,7 @@ class Inbox:
     commands: list[Handlers] = field(default_factory=list)
     #: Of an outcome. What a broker does not carry is refused before anything is stored.
     max_event_bytes: int = 256 * 1024
+    run_step: RunStep = run_step
 
     async def run_once(self, delivery: Delivery, tx: Transaction) -> tuple[Outgoing, ...]:
         event = delivery.event
@@ -98,18 +107,22 @@ class Inbox:
         self, delivery: Delivery, tx: Transaction, traceparent: str | None
     ) -> tuple[Outgoing, ...]:
         try:
-            outcomes = await delivery.step.run(delivery.event, tx)
-            return self._sent(delivery, outcomes, traceparent)
+            outcomes = await self.run_step(delivery.step, delivery.event, tx)
+            return self._sent(delivery, outcomes, traceparent, tx.now)
         except Rejected as error:
             if not delivery.is_command:
                 raise
             # Order matters: nothing is left of the step when the refusal is recorded.
             tx.discard()
             refused = CommandRefused.of(delivery.event, error)
-            return self._sent(delivery, (refused,), traceparent)
+            return self._sent(delivery, (refused,), traceparent, tx.now)
 
     def _sent(
-        self, delivery: Delivery, outcomes: Sequence[Message], traceparent: str | None
+        self,
+        delivery: Delivery,
+        outcomes: Sequence[Message],
+        traceparent: str | None,
+        now: datetime,
     ) -> tuple[Outgoing, ...]:
         """Raises `Rejected` for an outcome that could be stored, and never be sent."""
         event = delivery.event
@@ -123,6 +136,7 @@ class Inbox:
                     source=self.source,
                     traceparent=traceparent,
                     causationid=event.id,
+                    time=now,
                 ),
             )
             for position, outcome in enumerate(outcomes)

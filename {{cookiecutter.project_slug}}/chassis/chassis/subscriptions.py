@@ -29,6 +29,7 @@ from chassis.handlers import Handlers, Step
 from chassis.inbox import Destination
 from chassis.logs import about
 from chassis.metrics import dead_lettered, received
+from chassis.ports import Clock, Random
 from chassis.processor import Processor
 from chassis.settings import ServiceSettings
 
@@ -65,17 +66,24 @@ class Subscriptions(DaprApp):
     """`DaprApp`, which answers /dapr/subscribe, with the bulk delivery that it cannot ask for."""
 
     def __init__(
-        self, app: FastAPI, settings: ServiceSettings, processor: Processor, kept: KeptLetters
+        self,
+        app: FastAPI,
+        settings: ServiceSettings,
+        processor: Processor,
+        kept: KeptLetters,
+        clock: Clock,
+        random: Random,
     ) -> None:
         super().__init__(app)
         self._settings = settings
         self._processor = processor
         self._kept = kept
+        self._clock = clock
         self._intake = deliveries.Intake()
         self._handled = ByteBudget(MAX_HANDLED)
         self._slow_handled = ByteBudget(MAX_SLOW_HANDLED)
         self._attempts = Attempts()
-        self.retries = Retries(settings, kept, self._attempt)
+        self.retries = Retries(settings, kept, self._attempt, clock, random)
         self._probing: asyncio.Task[None] | None = None
         self._by_topic: dict[str, Subscription] = {}
 
@@ -304,7 +312,14 @@ class Subscriptions(DaprApp):
     async def _keep(
         self, raw: bytes, topic: str | None, kind: Kind, cause: str, attempts: int
     ) -> str:
-        letter = DeadLetter.of(raw, topic=topic, kind=kind, cause=cause, attempts=attempts)
+        letter = DeadLetter.of(
+            raw,
+            topic=topic,
+            kind=kind,
+            cause=cause,
+            attempts=attempts,
+            arrived_at=self._clock.now(),
+        )
         try:
             await self._kept.keep(letter)
         except Exception as error:

@@ -6,7 +6,7 @@ from chassis.inbox import Inbox
 from chassis.processor import Processor
 from chassis.service import Service
 from chassis.settings import ServiceSettings
-from chassis.testing import Harness, MemoryBroker, MemoryStore
+from chassis.testing import Harness, MemoryBroker, MemorySidecar, MemoryStore, memory_ports
 from chassis.testing.bank import handlers
 
 
@@ -35,10 +35,12 @@ async def processor(store: MemoryStore, broker: MemoryBroker) -> AsyncIterator[P
 
 @pytest.fixture
 def settings() -> ServiceSettings:
-    """Of a service whose sidecar never comes up: nothing listens on port 1."""
-    return ServiceSettings(app_id="bank", dapr_http_port=1, dapr_grpc_port=1)
+    return ServiceSettings(app_id="bank")
 
 
 @pytest.fixture
 def service(settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker) -> Service:
-    return Service(settings, title="Bank", store=store, broker=broker)
+    """Its sidecar never comes up."""
+    sidecar = MemorySidecar(is_well=False)
+    ports = memory_ports(store=store, broker=broker, sidecar=sidecar)
+    return Service(settings, title="Bank", ports=ports)

@@ -53,14 +53,21 @@ async def test_a_lost_race_runs_the_handler_again_on_what_the_winner_wrote(
     assert store.get("ada", int) == 105
 
 
+class NoPause:
+    def uniform(self, low: float, _: float, /) -> float:
+        return low
+
+
 async def test_a_race_that_is_lost_every_time_ends_as_unavailable(
-    processor: Processor, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore, broker: MemoryBroker
 ) -> None:
-    monkeypatch.setattr("chassis.processor.random.uniform", lambda low, high: 0)
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), random=NoPause())
+    processor.start()
     store.failures = [StaleWrite() for _ in range(MAX_ATTEMPTS)]
     with pytest.raises(Unavailable, match="ETag races"):
         await processor.process(event(), DEPOSIT)
     assert store.commits == []
+    await processor.stop()
 
 
 async def test_what_waits_together_is_committed_together(
@@ -117,7 +124,6 @@ async def test_handlers_that_overtake_each_other_on_one_key_do_not_hold_back_ano
     store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chassis.processor.GROUP_SECONDS", 0.05)
-    monkeypatch.setattr("chassis.processor.random.uniform", lambda low, high: 0)
 
     async def calls_somebody(asked: Deposit, tx: Transaction) -> Deposited:
         deposited = await deposit(asked, tx)
@@ -125,7 +131,7 @@ async def test_handlers_that_overtake_each_other_on_one_key_do_not_hold_back_ano
         return deposited
 
     hot = step(calls_somebody, Deposit)
-    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), random=NoPause())
     processor.start()
     deposits = [
         asyncio.create_task(processor.process(event(str(n), account="hot", amount=1), hot))
@@ -425,8 +431,7 @@ async def test_a_slow_handler_on_a_busy_key_wins_its_last_races(
     store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chassis.processor.GROUP_SECONDS", 0.01)
-    monkeypatch.setattr("chassis.processor.random.uniform", lambda low, high: 0)
-    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), random=NoPause())
     processor.start()
     deposits = 0
 

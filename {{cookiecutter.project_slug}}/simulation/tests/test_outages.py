@@ -1,16 +1,16 @@
 """A participant is away for longer than anybody waits, in the middle of a workflow."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any
 
 import pytest
 
+from chassis import Ports
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Unavailable
-from chassis.simulation import Check, Simulation, World
-from chassis.simulation.broker import Published, SimulatedBroker
-from chassis.simulation.calls import SimulatedParticipants
+from chassis.simulation import Changed, Check, Simulation, World
 from chassis.simulation.process import here
 from contracts.testing import order_of
 from invariants import violations
@@ -25,29 +25,39 @@ STYLES = [Style.ORCHESTRATION, Style.HYBRID]
 PLAN = plans.Plan("order-1", order_of({plans.PLENTY: 2}, country="AQ"))
 
 
-@pytest.fixture(params=["refund-payment", "release-stock", "dispatch-shipment"])
-def unanswered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+class Unanswered:
     """The command that nobody takes: calls fail, and the broker has given its messages up."""
-    topic: str = request.param
-    ask, publish = SimulatedParticipants.ask, SimulatedBroker.publish_raw
 
-    async def ask_in_vain(
-        participants: SimulatedParticipants, app_id: str, command: CloudEvent, asked: str
-    ) -> CloudEvent:
-        if asked == topic and here().world.clock.now < SECONDS:
+    def __init__(self, topic: str, ports: Ports) -> None:
+        self._topic = topic
+        self._ports = ports
+
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        if self._is_lost(topic):
             raise Unavailable("HTTP 500: ERR_DIRECT_INVOKE")
-        return await ask(participants, app_id, command, asked)
+        return await self._ports.participants.ask(app_id, command, topic)
 
-    def publish_in_vain(broker: SimulatedBroker, message: Published) -> None:
-        if message.topic != topic or broker._world.clock.now >= SECONDS:
-            publish(broker, message)
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        if not self._is_lost(topic):
+            await self._ports.broker.publish(topic, events)
 
-    monkeypatch.setattr(SimulatedParticipants, "ask", ask_in_vain)
-    monkeypatch.setattr(SimulatedBroker, "publish_raw", publish_in_vain)
-    return topic
+    def _is_lost(self, topic: str) -> bool:
+        return topic == self._topic and here().world.clock.now < SECONDS
+
+    async def close(self) -> None:
+        pass
 
 
-def simulation(style: Style) -> Simulation:
+@pytest.fixture(params=["refund-payment", "release-stock", "dispatch-shipment"])
+def unanswered(request: pytest.FixtureRequest) -> Changed:
+    def changed(ports: Ports) -> Ports:
+        nobody = Unanswered(request.param, ports)
+        return replace(ports, participants=nobody, broker=nobody)
+
+    return changed
+
+
+def simulation(style: Style, unanswered: Changed) -> Simulation:
     def play(world: World) -> Check:
         run = Run(world, style, [PLAN], plans.LONG)
         run.begin()
@@ -60,18 +70,18 @@ def simulation(style: Style) -> Simulation:
 
         return check
 
-    return of(style, play)
+    return of(style, play, unanswered)
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_an_order_ends_as_it_must_after_an_outage(style: Style, unanswered: str) -> None:
-    assert simulation(style).replay([]).violations == []
+def test_an_order_ends_as_it_must_after_an_outage(style: Style, unanswered: Changed) -> None:
+    assert simulation(style, unanswered).replay([]).violations == []
 
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("unanswered", ["refund-payment", "release-stock"], indirect=True)
 def test_a_compensation_that_gives_up_keeps_goods_or_money(
-    monkeypatch: pytest.MonkeyPatch, style: Style, unanswered: str
+    monkeypatch: pytest.MonkeyPatch, style: Style, unanswered: Changed
 ) -> None:
     def give_up(steps: Steps) -> Any:
         for command in reversed(steps._undo):
@@ -79,5 +89,5 @@ def test_a_compensation_that_gives_up_keeps_goods_or_money(
             yield from steps._ask_for(asked, steps._start.patience)
 
     monkeypatch.setattr(Steps, "undo", give_up)
-    violated = simulation(style).replay([]).violations
+    violated = simulation(style, unanswered).replay([]).violations
     assert any(line.startswith(("I1", "I3")) for line in violated)

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from chassis import unfinished as module
 from chassis.simulation import Check, Simulation, World, schedules
-from chassis.simulation.process import Process, here
-from chassis.unfinished import DIRECTORY, Names, Page, Unfinished
+from chassis.simulation.process import Process
+from chassis.unfinished import DIRECTORY, Names, Page
 from invariants import violations
 from orders.domain import Order, Style
 from orders.steps import unfinished
@@ -18,18 +17,11 @@ from simulation.fulfilment import Run, of
 AT_ONCE, SWEEPS, SECONDS = 12, 80, 30
 
 
-class VirtualTime:
-    @staticmethod
-    def time() -> float:
-        return here().world.clock.time.timestamp()
-
-
 @pytest.fixture(autouse=True)
-def small_pages_often_swept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "time", VirtualTime)
-    monkeypatch.setattr(module, "PAGE", 1)
+def _small_pages_often_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unfinished, "page", 1)
     # Each of them is due.
-    monkeypatch.setattr(module, "SWEEP_SECONDS", 0)
+    monkeypatch.setattr(unfinished, "sweep_seconds", 0)
 
 
 def listed(world: World) -> set[str]:
@@ -54,7 +46,7 @@ def simulation(style: Style) -> Simulation:
         run.begin()
 
         async def sweep(process: Process) -> None:
-            await unfinished.sweep(process.service.store)
+            await unfinished.sweep(process.service.store, process.service.clock.now())
 
         def sweep_again(number: int) -> None:
             world.violations += missing(world)
@@ -88,6 +80,6 @@ def test_an_order_that_is_not_added_with_its_first_step_would_be_missing(
     async def forget(*_: Any) -> None:
         pass
 
-    monkeypatch.setattr(Unfinished, "add", forget)
+    monkeypatch.setattr(unfinished, "add", forget)
     run = simulation(Style.HYBRID).replay([])
     assert any("is not listed" in line for line in run.violations)

@@ -7,7 +7,16 @@ from typing import Any, ClassVar
 from dapr.ext.workflow import DaprWorkflowContext, RetryPolicy, when_any
 from pydantic import BaseModel
 
-from chassis import Calls, Handlers, Service, ServiceSettings, Transaction, Unavailable, Workflows
+from chassis import (
+    Calls,
+    Handlers,
+    Ports,
+    Service,
+    ServiceSettings,
+    Transaction,
+    Unavailable,
+    Workflows,
+)
 
 PATIENCE = timedelta(minutes=3)
 RETRY = RetryPolicy(
@@ -105,7 +114,7 @@ async def signed(_: Signed, __: Transaction) -> None:
     pass
 
 
-def compose() -> Service:
-    service = Service(ServiceSettings(app_id="parcels"), title="Parcels")
+def compose(ports: Ports | None = None) -> Service:
+    service = Service(ServiceSettings(app_id="parcels"), title="Parcels", ports=ports)
     service.host(workflows, replies=signatures)
     return service

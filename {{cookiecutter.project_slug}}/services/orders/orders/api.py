@@ -1,7 +1,7 @@
 """Orders over HTTP: place one, and see how far it is."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import ClassVar, Self
 from uuid import UUID
@@ -145,6 +145,7 @@ async def get_order(order_id: OrderId, service: Running) -> OrderView:
     order = await service.look_up(order_key(order_id), Order)
     if order is None or order.style is None or order.details is None or order.placed_at is None:
         raise HTTPException(404, f"there is no order {order_id}")
+    now = service.clock.now()
     return OrderView(
         order_id=order_id,
         style=order.style,
@@ -154,7 +155,7 @@ async def get_order(order_id: OrderId, service: Running) -> OrderView:
         total_cents=order.details.total_cents,
         details=order.details,
         steps=order.steps,
-        retrying=tuple(RetryView.of(retry, datetime.now(UTC)) for retry in order.retrying),
+        retrying=tuple(RetryView.of(retry, now) for retry in order.retrying),
         failure=Failure.of(order),
         undone=order.undone,
     )

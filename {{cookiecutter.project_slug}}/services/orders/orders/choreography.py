@@ -25,6 +25,7 @@ async def begin(placed: OrderPlaced, service: Service) -> None:
         id=derived_id(str(placed.order_id), "order-placed"),
         source=settings.app_id,
         traceparent=traceparent(),
+        time=service.clock.now(),
     )
     hearing = events[topic_of(OrderPlaced)]
     await service.broker.publish(hearing.topic, [event])

@@ -148,6 +148,7 @@ async def record_retries(question: Question, service: Service) -> None:
         id=derived_id(question.command.id, "retries", str(question.attempt)),
         source=settings.app_id,
         traceparent=question.command.traceparent,
+        time=service.clock.now(),
     )
 
     async def record(retries: RecordRetries, tx: Transaction) -> None:
@@ -181,5 +182,6 @@ async def begin(
         id=derived_id(order_id, "order-placed"),
         source=settings.app_id,
         traceparent=traceparent(),
+        time=service.clock.now(),
     )
     await service.processor.process(event, step(place, OrderPlaced), to_the_caller)

@@ -5,52 +5,20 @@ from uuid import UUID
 
 import httpx
 import pytest
-from pydantic import BaseModel
 
-from chassis import Service, Workflow, envelope, topic_of
+from chassis import Service, envelope, topic_of
 from chassis.errors import Unavailable
-from chassis.testing import MemoryBroker, MemoryStore, running
-from chassis.workflow_host import WorkflowHost
+from chassis.testing import MemoryBroker, MemoryEngine, MemoryStore, memory_ports, running
 from contracts import Event, PaymentDeclined, StockReleased, StockReserved
 from contracts.testing import ORDER_ID, order_of
-from orders import api, choreography
+from orders import choreography
 from orders.domain import Order, Retry, Style
+from orders.main import compose
 from orders.settings import settings
 from orders.steps import order_key
 
 ORDER: dict[str, Any] = order_of({"TEA": 2}, unit_price_cents=150).model_dump(mode="json")
 WORKFLOWS = [Style.ORCHESTRATION, Style.HYBRID]
-
-
-class Engine(WorkflowHost):
-    """Notes what it is asked to start."""
-
-    def __init__(self) -> None:
-        self.begun: list[tuple[str, str]] = []
-        self.failures: list[Exception] = []
-
-    async def begin(self, workflow: Workflow[Any, Any], instance_id: str, start: BaseModel) -> None:
-        self.begun.append((workflow.__name__, instance_id))
-        if self.failures:
-            raise self.failures.pop(0)
-
-
-class Orders(Service):
-    """The orders service, with an engine in place of the sidecar's."""
-
-    def __init__(self, store: MemoryStore, broker: MemoryBroker, engine: Engine) -> None:
-        super().__init__(settings, title="Orders", store=store, broker=broker)
-        self.engine = engine
-        self.subscribe(choreography.events)
-        self.app.include_router(api.router)
-
-    @property
-    def workflows(self) -> WorkflowHost:
-        return self.engine
-
-    async def hear(self, event: Event, id: str) -> None:
-        arrived = envelope(event, id=id, source="test", traceparent=None)
-        await self.processor.process(arrived, choreography.events[topic_of(type(event))])
 
 
 @pytest.fixture
@@ -64,19 +32,24 @@ def broker() -> MemoryBroker:
 
 
 @pytest.fixture
-def engine() -> Engine:
-    return Engine()
+def engine() -> MemoryEngine:
+    return MemoryEngine()
 
 
 @pytest.fixture
-def orders(store: MemoryStore, broker: MemoryBroker, engine: Engine) -> Orders:
-    return Orders(store, broker, engine)
+def orders(store: MemoryStore, broker: MemoryBroker, engine: MemoryEngine) -> Service:
+    return compose(memory_ports(store=store, broker=broker, engine=engine))
 
 
 @pytest.fixture
-async def client(orders: Orders) -> AsyncIterator[httpx.AsyncClient]:
+async def client(orders: Service) -> AsyncIterator[httpx.AsyncClient]:
     async with running(orders) as client:
         yield client
+
+
+async def hear(orders: Service, event: Event, id: str) -> None:
+    arrived = envelope(event, id=id, source="test", traceparent=None)
+    await orders.processor.process(arrived, choreography.events[topic_of(type(event))])
 
 
 async def place(client: httpx.AsyncClient, key: str = "1", **changes: Any) -> httpx.Response:
@@ -130,7 +103,7 @@ async def test_requests_without_a_key_are_orders_of_their_own(client: httpx.Asyn
 
 @pytest.mark.parametrize("changes", [{"card": "card-bob"}, {"style": "hybrid"}])
 async def test_the_same_key_with_another_body_is_refused_and_begins_nothing(
-    client: httpx.AsyncClient, broker: MemoryBroker, engine: Engine, changes: dict[str, str]
+    client: httpx.AsyncClient, broker: MemoryBroker, engine: MemoryEngine, changes: dict[str, str]
 ) -> None:
     await place(client, "1", style="choreography")
     response = await place(client, "1", **{"style": "choreography"} | changes)
@@ -173,19 +146,19 @@ async def test_an_order_that_nobody_placed_is_not_found(client: httpx.AsyncClien
 
 
 async def test_an_order_that_only_others_have_heard_of_is_not_found_yet(
-    client: httpx.AsyncClient, orders: Orders
+    client: httpx.AsyncClient, orders: Service
 ) -> None:
-    await orders.hear(StockReserved(order_id=ORDER_ID, order=order_of()), "1")
+    await hear(orders, StockReserved(order_id=ORDER_ID, order=order_of()), "1")
     assert (await client.get(f"/orders/{ORDER_ID}")).status_code == 404
 
 
 async def test_an_order_shows_its_steps_its_failure_and_what_was_undone(
-    client: httpx.AsyncClient, orders: Orders
+    client: httpx.AsyncClient, orders: Service
 ) -> None:
     order_id = UUID((await place(client, style="choreography")).json()["order_id"])
-    await orders.hear(StockReserved(order_id=order_id, order=order_of()), "1")
-    await orders.hear(PaymentDeclined(order_id=order_id, reason="no credit"), "2")
-    await orders.hear(StockReleased(order_id=order_id), "3")
+    await hear(orders, StockReserved(order_id=order_id, order=order_of()), "1")
+    await hear(orders, PaymentDeclined(order_id=order_id, reason="no credit"), "2")
+    await hear(orders, StockReleased(order_id=order_id), "3")
 
     order = (await client.get(f"/orders/{order_id}")).json()
     assert order["state"] == "cancelled"
@@ -233,7 +206,7 @@ async def test_a_broker_that_is_away_gets_503_and_the_same_request_goes_on_later
 
 @pytest.mark.parametrize("style", WORKFLOWS)
 async def test_a_workflow_begins_under_the_id_of_its_order(
-    client: httpx.AsyncClient, engine: Engine, broker: MemoryBroker, style: Style
+    client: httpx.AsyncClient, engine: MemoryEngine, broker: MemoryBroker, style: Style
 ) -> None:
     response = await place(client, style=style)
     order_id = response.json()["order_id"]
@@ -245,7 +218,7 @@ async def test_a_workflow_begins_under_the_id_of_its_order(
 
 
 async def test_each_style_begins_a_workflow_of_its_own(
-    client: httpx.AsyncClient, engine: Engine
+    client: httpx.AsyncClient, engine: MemoryEngine
 ) -> None:
     for style in WORKFLOWS:
         await place(client, key=style, style=style)
@@ -254,7 +227,7 @@ async def test_each_style_begins_a_workflow_of_its_own(
 
 @pytest.mark.parametrize("style", WORKFLOWS)
 async def test_a_request_that_is_sent_again_does_not_begin_its_workflow_again(
-    client: httpx.AsyncClient, engine: Engine, style: Style
+    client: httpx.AsyncClient, engine: MemoryEngine, style: Style
 ) -> None:
     for _ in range(2):
         await place(client, "1", style=style)
@@ -263,12 +236,12 @@ async def test_a_request_that_is_sent_again_does_not_begin_its_workflow_again(
 
 @pytest.mark.parametrize("style", WORKFLOWS)
 async def test_an_order_can_be_looked_up_once_it_is_accepted_though_its_workflow_went_ahead(
-    client: httpx.AsyncClient, orders: Orders, engine: Engine, style: Style
+    client: httpx.AsyncClient, orders: Service, engine: MemoryEngine, style: Style
 ) -> None:
     engine.failures = [Unavailable("it took the workflow, and its answer was lost")]
     assert (await place(client, "1", style=style)).status_code == 503
     order_id = UUID(engine.begun[0][1])
-    await orders.hear(StockReserved(order_id=order_id, order=order_of()), "step-1")
+    await hear(orders, StockReserved(order_id=order_id, order=order_of()), "step-1")
 
     assert (await place(client, "1", style=style)).status_code == 202
     order = (await client.get(f"/orders/{order_id}")).json()
