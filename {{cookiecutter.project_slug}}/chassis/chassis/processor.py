@@ -69,6 +69,7 @@ class Processor:
         inbox: Inbox,
         *,
         handler_timeout: float = 20.0,
+        max_waiting: int = MAX_WAITING,
         clock: Clock = CLOCK,
         random: Random = RANDOM,
     ) -> None:
@@ -78,8 +79,10 @@ class Processor:
         self._clock = clock
         self._random = random
         self._handler_timeout = handler_timeout
-        self._group_seconds = min(GROUP_SECONDS, handler_timeout)
-        self._waiting: asyncio.Queue[Waiting | None] = asyncio.Queue(MAX_WAITING)
+        self.group_seconds = min(GROUP_SECONDS, handler_timeout)
+        self.max_slow = MAX_SLOW
+        self._max_waiting = max_waiting
+        self._waiting: asyncio.Queue[Waiting | None] = asyncio.Queue(max_waiting)
         self._sending: set[asyncio.Task[None]] = set()
         self._slow: set[asyncio.Task[None]] = set()
         self._known_slow: OrderedDict[str, None] = OrderedDict()
@@ -123,7 +126,7 @@ class Processor:
 
     def start(self) -> None:
         # A queue belongs to the event loop that first waits for it.
-        self._waiting = asyncio.Queue(MAX_WAITING)
+        self._waiting = asyncio.Queue(self._max_waiting)
         self._turn, self._next_turn = asyncio.Lock(), asyncio.Lock()
         self._sending, self._slow = set(), set()
         self._known_slow.clear()
@@ -209,12 +212,12 @@ class Processor:
         self, group: Group, snapshot: Snapshot, again: bool
     ) -> tuple[Committed, list[Waiting]]:
         runs = [
-            asyncio.create_task(self._run_once(delivery, snapshot, self._group_seconds))
+            asyncio.create_task(self._run_once(delivery, snapshot, self.group_seconds))
             for delivery, _ in group
         ]
-        await asyncio.wait(runs, timeout=self._group_seconds + CANCEL_SECONDS)
+        await asyncio.wait(runs, timeout=self.group_seconds + CANCEL_SECONDS)
         now = asyncio.get_running_loop().time
-        deadline = now() + self._group_seconds
+        deadline = now() + self.group_seconds
         committed: Committed = []
         doubtful: list[Waiting] = []
         for (delivery, done), run in zip(group, runs, strict=True):
@@ -268,8 +271,8 @@ class Processor:
         if len(self._known_slow) > MAX_KNOWN_SLOW:
             self._known_slow.popitem(last=False)
         try:
-            if len(self._slow) >= MAX_SLOW:
-                raise Busy(f"{MAX_SLOW} slow handlers run already")
+            if len(self._slow) >= self.max_slow:
+                raise Busy(f"{self.max_slow} slow handlers run already")
             delivery.runs_apart()
         except Busy as error:
             fail([(delivery, done)], error)

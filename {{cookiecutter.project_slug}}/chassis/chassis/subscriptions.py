@@ -80,7 +80,8 @@ class Subscriptions(DaprApp):
         self._kept = kept
         self._clock = clock
         self._intake = deliveries.Intake()
-        self._handled = ByteBudget(MAX_HANDLED)
+        self.slow_seconds = SLOW_SECONDS
+        self.handled = ByteBudget(MAX_HANDLED)
         self._slow_handled = ByteBudget(MAX_SLOW_HANDLED)
         self._attempts = Attempts()
         self.retries = Retries(settings, kept, self._attempt, clock, random)
@@ -193,7 +194,7 @@ class Subscriptions(DaprApp):
             return [RETRY] * len(messages)
         attempts = [asyncio.create_task(self._attempt(raw, topic)) for raw in messages]
         if attempts:
-            await asyncio.wait(attempts, timeout=SLOW_SECONDS)
+            await asyncio.wait(attempts, timeout=self.slow_seconds)
         # Together, so that the letters of all that failed are one commit.
         return await asyncio.gather(
             *(
@@ -206,7 +207,7 @@ class Subscriptions(DaprApp):
         self, raw: bytes, topic: str, attempt: "asyncio.Task[Exception | None]"
     ) -> str:
         if not attempt.done():
-            slow = TimeoutError(f"being handled for longer than {SLOW_SECONDS:.0f} s")
+            slow = TimeoutError(f"being handled for longer than {self.slow_seconds:.0f} s")
             if await self._is_taken_over(raw, topic, slow, attempt):
                 return SUCCESS
         error = await attempt
@@ -232,7 +233,7 @@ class Subscriptions(DaprApp):
                 "allows: replay it, or raise that for good"
             )
         try:
-            async with self._handled.hold(len(raw)) as held:
+            async with self.handled.hold(len(raw)) as held:
 
                 def runs_apart() -> None:
                     held.move(self._slow_handled)

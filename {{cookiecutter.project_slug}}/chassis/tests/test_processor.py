@@ -121,10 +121,8 @@ async def test_a_handler_that_was_overtaken_while_it_waited_is_run_once_more(
 
 
 async def test_handlers_that_overtake_each_other_on_one_key_do_not_hold_back_another(
-    store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore, broker: MemoryBroker
 ) -> None:
-    monkeypatch.setattr("chassis.processor.GROUP_SECONDS", 0.05)
-
     async def calls_somebody(asked: Deposit, tx: Transaction) -> Deposited:
         deposited = await deposit(asked, tx)
         await asyncio.sleep(0.03)
@@ -132,6 +130,7 @@ async def test_handlers_that_overtake_each_other_on_one_key_do_not_hold_back_ano
 
     hot = step(calls_somebody, Deposit)
     processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), random=NoPause())
+    processor.group_seconds = 0.05
     processor.start()
     deposits = [
         asyncio.create_task(processor.process(event(str(n), account="hot", amount=1), hot))
@@ -374,9 +373,8 @@ async def test_an_error_that_nobody_foresaw_fails_its_group_and_not_the_next_one
 
 
 async def test_hung_handlers_delay_their_group_once_and_no_other(
-    store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore, broker: MemoryBroker
 ) -> None:
-    monkeypatch.setattr("chassis.processor.GROUP_SECONDS", 0.05)
     hang = asyncio.Event()
 
     async def hanging(asked: Deposit, tx: Transaction) -> Deposited:
@@ -386,6 +384,7 @@ async def test_hung_handlers_delay_their_group_once_and_no_other(
 
     hung = step(hanging, Deposit)
     processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), handler_timeout=60)
+    processor.group_seconds = 0.05
     processor.start()
     stuck = [
         asyncio.create_task(processor.process(event(f"h{n}", account="hung"), hung))
@@ -405,16 +404,15 @@ async def test_hung_handlers_delay_their_group_once_and_no_other(
 
 
 async def test_more_slow_handlers_than_there_is_room_for_are_tried_later(
-    store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore, broker: MemoryBroker
 ) -> None:
-    monkeypatch.setattr("chassis.processor.GROUP_SECONDS", 0.01)
-    monkeypatch.setattr("chassis.processor.MAX_SLOW", 3)
-
     async def slow(asked: Deposit, tx: Transaction) -> Deposited:
         await asyncio.sleep(0.1)
         return await deposit(asked, tx)
 
     processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
+    processor.group_seconds = 0.01
+    processor.max_slow = 3
     processor.start()
     results = await asyncio.gather(
         *(processor.process(event(str(n)), step(slow, Deposit)) for n in range(5)),
@@ -428,10 +426,10 @@ async def test_more_slow_handlers_than_there_is_room_for_are_tried_later(
 
 
 async def test_a_slow_handler_on_a_busy_key_wins_its_last_races(
-    store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore, broker: MemoryBroker
 ) -> None:
-    monkeypatch.setattr("chassis.processor.GROUP_SECONDS", 0.01)
     processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), random=NoPause())
+    processor.group_seconds = 0.01
     processor.start()
     deposits = 0
 
@@ -454,10 +452,11 @@ async def test_a_slow_handler_on_a_busy_key_wins_its_last_races(
 
 
 async def test_a_delivery_that_finds_no_place_in_the_queue_was_not_tried(
-    store: MemoryStore, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore, broker: MemoryBroker
 ) -> None:
-    monkeypatch.setattr("chassis.processor.MAX_WAITING", 1)
-    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), handler_timeout=0.01)
+    processor = Processor(
+        store, broker, Inbox("bank", ttl_seconds=60), handler_timeout=0.01, max_waiting=1
+    )
     results = await asyncio.gather(
         *(processor.process(event(str(n)), DEPOSIT) for n in range(3)), return_exceptions=True
     )

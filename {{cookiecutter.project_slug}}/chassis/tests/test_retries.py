@@ -11,7 +11,7 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from chassis import budget, processor, subscriptions
+from chassis.budget import ByteBudget
 from chassis.cloudevents import envelope
 from chassis.deadletters import DeadLetter, retries
 from chassis.deadletters.letter import Kind, Summary, letter_id
@@ -63,12 +63,6 @@ def handler() -> Handler:
     return Handler()
 
 
-@pytest.fixture(autouse=True)
-def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
-
-
 @pytest.fixture
 def settings(settings: ServiceSettings) -> ServiceSettings:
     limits = {"retry_seconds": 0.2, "unknown_retry_seconds": 0.1}
@@ -80,7 +74,13 @@ def compose(
 ) -> Service:
     service = Service(settings, title="Bank", ports=memory_ports(store=store, broker=broker))
     service.subscribe(handler.handlers)
+    pause(service, 0.01)
     return service
+
+
+def pause(service: Service, seconds: float) -> None:
+    retries = service.subscriptions.retries
+    retries.first_pause = retries.longest_pause = seconds
 
 
 @pytest.fixture
@@ -176,11 +176,10 @@ async def test_what_waits_for_room_is_not_given_up(
     settings: ServiceSettings,
     store: MemoryStore,
     broker: MemoryBroker,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(processor, "GROUP_SECONDS", 0.01)
-    monkeypatch.setattr(processor, "MAX_SLOW", 1)
     bank = compose(settings, store, broker, handler := Handler())
+    bank.processor.group_seconds = 0.01
+    bank.processor.max_slow = 1
     handler.may_go_on.clear()
     second = envelope(Deposit(amount=5), id="2", source="test", traceparent=None)
     async with running(bank) as client:
@@ -199,11 +198,9 @@ async def test_what_waits_for_room_in_memory_is_not_given_up(
     store: MemoryStore,
     broker: MemoryBroker,
     handler: Handler,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(budget, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(subscriptions, "MAX_HANDLED", 1)
     bank = compose(settings, store, broker, handler)
+    bank.subscriptions.handled = ByteBudget(1, wait_seconds=0.01)
     handler.may_go_on.clear()
     second = envelope(Deposit(amount=5), id="2", source="test", traceparent=None)
     async with running(bank) as client:
@@ -221,10 +218,7 @@ async def test_large_messages_that_hang_hold_back_no_small_one(
     settings: ServiceSettings,
     store: MemoryStore,
     broker: MemoryBroker,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(processor, "GROUP_SECONDS", 0.01)
-    monkeypatch.setattr(subscriptions, "SLOW_SECONDS", 60)
     hang = asyncio.Event()
 
     async def hanging(asked: Deposit, tx: Transaction) -> Deposited:
@@ -235,6 +229,9 @@ async def test_large_messages_that_hang_hold_back_no_small_one(
     handlers = Handlers()
     handlers.on(Deposit)(hanging)
     bank = Service(settings, title="Bank", ports=memory_ports(store=store, broker=broker))
+    bank.processor.group_seconds = 0.01
+    bank.subscriptions.slow_seconds = 60
+    pause(bank, 0.01)
     bank.subscribe(handlers)
     large = [
         envelope(Deposit(account=f"hung-{n}"), id=f"hung-{n}", source="test", traceparent=None)
@@ -287,9 +284,8 @@ async def test_a_delivery_does_not_wait_for_its_slowest_message(
     service: Service,
     handler: Handler,
     store: MemoryStore,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chassis.subscriptions.SLOW_SECONDS", 0.05)
+    service.subscriptions.slow_seconds = 0.05
     handler.may_go_on.clear()
     async with delivered(service):
         (letter,) = await letters(service)
@@ -361,9 +357,9 @@ async def test_who_looks_for_what_is_to_be_tried_again_reads_no_other_pages(
 
 
 async def test_a_directory_of_before_is_read_page_by_page(
-    service: Service, handler: Handler, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    service: Service, handler: Handler, store: MemoryStore
 ) -> None:
-    monkeypatch.setattr(retries, "FIRST_PAUSE", 60)
+    pause(service, 60)
     handler.cause = Unavailable("away")
     async with delivered(service):
         store.put(DIRECTORY, {"pages": [0], "count": 1})
@@ -387,6 +383,7 @@ async def test_what_failed_together_is_not_tried_again_together(
     drawn = Drawn()
     service = Service(settings, title="Bank", ports=memory_ports(random=drawn))
     service.subscribe(handler.handlers)
+    pause(service, 0.01)
     handler.cause = Unavailable("away")
     async with delivered(service):
         await until(lambda: _runs(handler, 2))
@@ -427,12 +424,12 @@ async def test_what_failed_is_kept_without_a_wait_for_what_is_slow(
     store: MemoryStore,
     broker: MemoryBroker,
     handler: Handler,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(processor, "GROUP_SECONDS", 60)
     settings = settings.model_copy(update={"handler_timeout_seconds": 60})
+    bank = compose(settings, store, broker, handler)
+    bank.processor.group_seconds = 60
     handler.may_go_on.clear()
-    async with running(compose(settings, store, broker, handler)) as client:
+    async with running(bank) as client:
         slow = asyncio.create_task(deliver(client, EVENT.on_the_wire()))
         await until(handler.is_running)
         async with asyncio.timeout(5):
@@ -442,9 +439,9 @@ async def test_what_failed_is_kept_without_a_wait_for_what_is_slow(
 
 
 async def test_what_fails_in_one_delivery_is_kept_in_one_commit(
-    service: Service, handler: Handler, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    service: Service, handler: Handler, store: MemoryStore
 ) -> None:
-    monkeypatch.setattr(retries, "FIRST_PAUSE", 60)
+    pause(service, 60)
     handler.cause = Unavailable("away")
     messages = [envelope(Deposit(), id=str(n), source="test", traceparent=None) for n in range(9)]
     async with running(service) as client:
@@ -496,9 +493,9 @@ async def _tries_none(service: Service) -> bool:
 
 
 async def test_what_is_tried_again_waits_in_the_store_and_not_in_memory(
-    service: Service, handler: Handler, monkeypatch: pytest.MonkeyPatch
+    service: Service, handler: Handler
 ) -> None:
-    monkeypatch.setattr(retries, "FIRST_PAUSE", 60)
+    pause(service, 60)
     handler.cause = Unavailable("away")
     async with delivered(service):
         assert len(await letters(service)) == 1

@@ -68,6 +68,7 @@ class Retries:
         self._attempt = attempt
         self._clock = clock
         self._random = random
+        self.first_pause, self.longest_pause = FIRST_PAUSE, LONGEST_PAUSE
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._held = ByteBudget(MAX_HELD)
 
@@ -165,13 +166,13 @@ class Retries:
         retrying(len(self._tasks))
 
     async def _retry(self, letter: DeadLetter, topic: str, running: Running | None) -> None:
-        failed, reported, pause = 0, 0, FIRST_PAUSE
+        failed, reported, pause = 0, 0, self.first_pause
         # The time that nobody tried it does not count: what it needs may just be starting, too.
         since = self._clock.now() if letter.adoptions else letter.arrived_at
         while True:
             if running is None:
                 await asyncio.sleep(self._at_random(pause))
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = min(2 * pause, self.longest_pause)
             try:
                 if running is not None:
                     error, running = await running, None
