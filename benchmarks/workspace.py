@@ -63,7 +63,7 @@ def measure_as(
 
 def served_from(folder: str, run_file: str) -> str:
     """dapr.yaml for the apps of another folder: the same but for what uvicorn serves."""
-    other = run_file.replace("uvicorn, ", f"uvicorn, --app-dir, {folder}, ")
+    other = run_file.replace("uvicorn, --factory, ", f"uvicorn, --app-dir, {folder}, ")
     return other.replace(".main:app", ":app")
 
 

@@ -71,8 +71,9 @@ def test_its_answers_reach_its_entry_in_dapr_yaml(template: Path, services: Path
         3642,
         9142,
     ]
-    assert apps[-1]["command"][:4] == [
+    assert apps[-1]["command"][:5] == [
         ".venv/bin/uvicorn",
+        "--factory",
         "fraud_check.main:app",
         "--port",
         "9042",

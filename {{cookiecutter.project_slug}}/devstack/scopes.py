@@ -68,7 +68,7 @@ def service(name: str) -> Service:
             "pyproject.toml, under dependencies and tool.uv.sources, and run `make setup`; "
             "or take it out of dapr.yaml."
         )
-    found: Service = import_module(f"{package}.main").service
+    found: Service = import_module(f"{package}.main").compose()
     return found
 
 

@@ -2,7 +2,8 @@
 
 python -m faults.launcher ALTERATION... [--nth N] [--topics A,B] [--seconds S] -- APP ...
 
-What follows `--` is for uvicorn, as `orders.main:app --port 8001`. Production code has no hook.
+What follows `--` is for uvicorn: `--factory orders.main:app --port 8001`. Production code has no
+hook.
 """
 
 import argparse

@@ -9,50 +9,55 @@ from fastapi import Response
 
 from chassis import derived_id, topic_of
 from chassis.saga import Style
-from chassis.simulation import Check, Scenario, Simulation, World
+from chassis.simulation import Changed, Check, Scenario, Simulation, World, unchanged
 from chassis.simulation.process import Process
+from chassis.simulation.workspace import Composition
 from chassis.simulation.world import Work
 from contracts import OrderPlaced, ReserveStock
 from contracts.testing import order_of
 from invariants import Books, violations
+from inventory import main as inventory
 from inventory.api import Receipt, post_receipt
 from inventory.domain import Stock
+from orders import main as orders
 from orders.api import Accepted, PlaceOrder, post_order
 from orders.saga import FULFILMENT
 from orders.settings import settings
-from simulation import plans
+from payments import main as payments
+from shipping import main as shipping
+from simulation import plans, second_engine
 from simulation.books import read
 from simulation.plans import Plan
 
-PARTICIPANTS = ("inventory.main", "payments.main", "shipping.main")
+PARTICIPANTS = (inventory.compose, payments.compose, shipping.compose)
 
 
 @dataclass(frozen=True)
 class Runner:
-    """A style, and the module that composes the service which initiates the orders."""
+    """A style, and what composes the service that initiates the orders."""
 
     style: Style
-    orders: str = "orders.main"
+    orders: Composition = orders.compose
 
     def __str__(self) -> str:
-        return self.style if self.orders == "orders.main" else f"{self.style} on the engine"
+        return f"{self.style} on the engine" if self is HYBRID_WORKFLOW else self.style
 
     @property
     def hosts_workflows(self) -> bool:
         return self in WORKFLOWS
 
     @property
-    def services(self) -> tuple[str, ...]:
+    def services(self) -> tuple[Composition, ...]:
         return (self.orders, *PARTICIPANTS)
 
 
 CHOREOGRAPHY, ORCHESTRATION, HYBRID = map(Runner, Style)
-HYBRID_WORKFLOW = Runner(Style.HYBRID, "simulation.second_engine")
+HYBRID_WORKFLOW = Runner(Style.HYBRID, second_engine.compose)
 RUNNERS = (CHOREOGRAPHY, ORCHESTRATION, HYBRID, HYBRID_WORKFLOW)
 WORKFLOWS = (ORCHESTRATION, HYBRID_WORKFLOW)
 
 
-def simulation(runner: Runner) -> Simulation:
+def simulation(runner: Runner, changed: Changed = unchanged) -> Simulation:
     """I1 to I6, with orders that want the same things, and with poison among the messages.
 
     Some services are being upgraded meanwhile, and somebody else sends messages under our ids.
@@ -79,7 +84,7 @@ def simulation(runner: Runner) -> Simulation:
 
         return check
 
-    return of(runner, play)
+    return of(runner, play, changed)
 
 
 def only_poison_is_dead(books: Books) -> list[str]:
@@ -91,8 +96,9 @@ def only_poison_is_dead(books: Books) -> list[str]:
     ]
 
 
-def of(runner: Runner, scenario: Scenario) -> Simulation:
-    return Simulation(runner.services, scenario, workflows=runner.hosts_workflows)
+def of(runner: Runner, scenario: Scenario, changed: Changed = unchanged) -> Simulation:
+    workflows = runner.hosts_workflows
+    return Simulation(runner.services, scenario, workflows=workflows, changed=changed)
 
 
 class Run:

@@ -1,7 +1,7 @@
 """Input that no good client sends gets a clear refusal, and changes nothing."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -37,20 +37,14 @@ HOSTILE = [
 
 
 @pytest.fixture
-def patch() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
-@pytest.fixture
-async def orders(patch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
-    async with running(in_memory("orders", patch)) as client:
+async def orders() -> AsyncIterator[httpx.AsyncClient]:
+    async with running(in_memory("orders")) as client:
         yield client
 
 
 @pytest.fixture
-async def inventory(patch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
-    async with running(in_memory("inventory", patch)) as client:
+async def inventory() -> AsyncIterator[httpx.AsyncClient]:
+    async with running(in_memory("inventory")) as client:
         yield client
 
 

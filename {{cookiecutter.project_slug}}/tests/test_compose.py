@@ -69,7 +69,7 @@ def test_a_service_has_the_port_and_the_environment_of_dapr_yaml(app: dict[str, 
     port = app["appPort"]
     assert environment["UVICORN_PORT"] == str(port)
     assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
-    assert app["command"][1] == f"{service['build']['args'].get('PACKAGE', app['appID'])}.main:app"
+    assert app["command"][2] == f"{service['build']['args'].get('PACKAGE', app['appID'])}.main:app"
 
 
 @pytest.mark.parametrize("app", RUN["apps"], ids=lambda app: str(app["appID"]))

@@ -1,12 +1,19 @@
-"""The service, composed: uvicorn <package>.main:app"""
+"""The service, composed: uvicorn --factory <package>.main:app"""
 
-from chassis import Service
+from fastapi import FastAPI
+
+from chassis import Ports, Service
 
 from . import api, choreography
 from .settings import settings
 
-service = Service(settings, title=settings.app_id.capitalize())
-service.subscribe(choreography.events)
-service.app.include_router(api.router)
 
-app = service.app
+def compose(ports: Ports | None = None) -> Service:
+    service = Service(settings, title=settings.app_id.capitalize(), ports=ports)
+    service.subscribe(choreography.events)
+    service.app.include_router(api.router)
+    return service
+
+
+def app() -> FastAPI:
+    return compose().app

@@ -6,6 +6,7 @@ from contracts.testing import ORDER_ID
 
 from .choreography import notice_key
 from .domain import Notice
+from .main import compose
 from .settings import settings
 
 ENDS = (
@@ -26,4 +27,4 @@ def an_order_ends(world: World) -> Check:
 
 
 def test_whatever_fails_the_customer_is_told() -> None:
-    Simulation([f"{__package__}.main"], an_order_ends).explore(schedules(200))
+    Simulation([compose], an_order_ends).explore(schedules(200))

@@ -3,9 +3,9 @@
 from chassis.testing import in_flight
 from contracts import testing as contracts
 
-from .main import service
+from .main import compose
 
 
 def test_it_reads_what_may_be_in_flight() -> None:
-    wrong = in_flight.problems(contracts.IN_FLIGHT, [service], contracts.messages())
+    wrong = in_flight.problems(contracts.IN_FLIGHT, [compose()], contracts.messages())
     assert not wrong, "\n".join(wrong)

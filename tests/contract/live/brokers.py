@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from chassis import Handlers, Service, ServiceSettings, Transaction
 from chassis.cloudevents import CloudEvent
+from chassis.composing import beside_sidecar
 from chassis.errors import Refused, Unavailable
 from chassis.testing import MemoryStore
 from chassis.testing.contract import BrokerContract, BrokerSubject
@@ -58,7 +59,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     async def note(_: Note, tx: Transaction) -> None:
         arrived.append(tx.cause)
 
-    service = Service(ServiceSettings(app_id=APP_ID), title="Contract", store=MemoryStore())
+    settings = ServiceSettings(app_id=APP_ID)
+    ports = replace(beside_sidecar(settings), store=MemoryStore())
+    service = Service(settings, title="Contract", ports=ports)
     service.subscribe(handlers)
     port = free_port()
     daprd = Daprd(

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chassis import ServiceSettings
+from chassis.composing import beside_sidecar
 from chassis.invocation import Participants
 from chassis.testing import MemoryStore
 from chassis.testing.contract.invocation import (
@@ -55,7 +56,8 @@ def start(stack: ExitStack, folder: Path) -> Running:
     port = free_port()
     settings = ServiceSettings(app_id=PARTICIPANT, handler_timeout_seconds=TIMEOUT_SECONDS)
     app = stack.enter_context(ExitStack())
-    app.enter_context(serving(participant(settings, store=MemoryStore()), port))
+    ports = replace(beside_sidecar(settings), store=MemoryStore())
+    app.enter_context(serving(participant(settings, ports), port))
     asked = Daprd(folder, PARTICIPANT, options=["--app-port", str(port)])
     names = folder / "names.yaml"
     names.write_text(NAMES.replace("PORT", str(asked.internal_port)))

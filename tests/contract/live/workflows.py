@@ -47,7 +47,8 @@ def daprd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daprd]:
 @asynccontextmanager
 async def hosting(daprd: Daprd, **settings: Any) -> AsyncIterator[WorkflowHost]:
     given = settings_for(daprd, **settings)
-    host = WorkflowHost(given, Service(given, title="Contract"), workflows)
+    service = Service(given, title="Contract")
+    host = WorkflowHost(given, service.ports.engine, service, workflows)
     await host.start()
     try:
         yield host

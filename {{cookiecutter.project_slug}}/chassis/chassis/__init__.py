@@ -2,6 +2,7 @@
 
 from chassis.api import IdempotencyKey, Running
 from chassis.cloudevents import CloudEvent, derived_id, envelope
+from chassis.composing import Ports
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers, Step, read, step
 from chassis.inbox import to_the_caller
@@ -21,6 +22,7 @@ __all__ = [
     "CommandRefused",
     "Handlers",
     "IdempotencyKey",
+    "Ports",
     "Rejected",
     "Running",
     "Service",

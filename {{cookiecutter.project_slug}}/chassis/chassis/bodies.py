@@ -5,7 +5,7 @@ import asyncio
 from fastapi import HTTPException, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis.budget import ByteBudget
+from chassis.budget import WAIT_SECONDS, ByteBudget
 from chassis.errors import Unavailable
 from chassis.guard import is_guarded
 from chassis.problems import unavailable
@@ -23,11 +23,19 @@ class Bodies:
     they are read: see `chassis.deliveries`.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        *,
+        room_seconds: float = WAIT_SECONDS,
+        body_seconds: float = BODY_SECONDS,
+    ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
-        self._of_anyone = ByteBudget(MAX_HELD)
-        self._of_the_sidecar = ByteBudget(MAX_HELD)
+        self._body_seconds = body_seconds
+        self._of_anyone = ByteBudget(MAX_HELD, wait_seconds=room_seconds)
+        self._of_the_sidecar = ByteBudget(MAX_HELD, wait_seconds=room_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         size = 0
@@ -39,7 +47,7 @@ class Bodies:
         held = self._of_the_sidecar if is_guarded(scope["path"]) else self._of_anyone
         try:
             async with held.hold(size):
-                await self._app(scope, in_time(receive, BODY_SECONDS), send)
+                await self._app(scope, in_time(receive, self._body_seconds), send)
         except Unavailable as error:
             await unavailable(Request(scope), error)(scope, receive, send)
 

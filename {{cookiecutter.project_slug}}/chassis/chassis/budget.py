@@ -17,19 +17,20 @@ class ByteBudget:
     What is larger than the whole budget gets all of it.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, wait_seconds: float = WAIT_SECONDS) -> None:
         self._limit = limit
+        self._wait_seconds = wait_seconds
         self._held = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @asynccontextmanager
     async def hold(self, size: int, seconds: float | None = None) -> AsyncIterator["Held"]:
-        """Raises `Busy` when there is no room in time, by default `WAIT_SECONDS`."""
+        """Raises `Busy` when there is no room in time."""
         needed = min(size, self._limit)
         if self._has_room(needed):
             self._held += needed
         else:
-            await self._wait(needed, WAIT_SECONDS if seconds is None else seconds)
+            await self._wait(needed, self._wait_seconds if seconds is None else seconds)
         held = Held(self, size)
         try:
             yield held

@@ -86,7 +86,8 @@ class Single(BaseModel):
 class Intake:
     """Reads deliveries, has their messages answered, and answers them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, large_seconds: float = LARGE_SECONDS) -> None:
+        self._large_seconds = large_seconds
         self._held = ByteBudget(MAX_HELD)
         self._large = ByteBudget(1)
 
@@ -104,7 +105,7 @@ class Intake:
 
     async def _in_pieces(self, request: Request, answer: Answer) -> dict[str, Any]:
         now = asyncio.get_running_loop().time
-        deadline = now() + LARGE_SECONDS
+        deadline = now() + self._large_seconds
         statuses: list[Any] = []
         piece: list[Entry] = []
 

@@ -1,7 +1,8 @@
 """The inbox of a service: what one message led to, stored with what it did."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import BaseModel
 
@@ -17,6 +18,13 @@ from chassis.transaction import Transaction
 #: Where an outcome goes: a topic, or None when it is the answer to a call and is not published.
 Destination = Callable[[type[Message]], str | None]
 
+Outcome = Message | Request
+RunStep = Callable[[Step, CloudEvent, Transaction], Awaitable[Sequence[Outcome]]]
+
+
+def run_step(step: Step, event: CloudEvent, tx: Transaction) -> Awaitable[Sequence[Outcome]]:
+    return step.run(event, tx)
+
 
 def to_its_topic(outcome: type[Message]) -> str | None:
     """Choreography: an event goes to whoever subscribes to it."""
@@ -26,9 +34,6 @@ def to_its_topic(outcome: type[Message]) -> str | None:
 def to_the_caller(_: type[Message]) -> str | None:
     """Orchestration: the answer is the response, and nobody else hears it."""
     return None
-
-
-Outcome = Message | Request
 
 
 class Outgoing(BaseModel):
@@ -78,6 +83,7 @@ class Inbox:
     commands: list[Handlers] = field(default_factory=list)
     #: Of an outcome. What a broker does not carry is refused before anything is stored.
     max_event_bytes: int = 256 * 1024
+    run_step: RunStep = run_step
 
     async def run_once(self, delivery: Delivery, tx: Transaction) -> tuple[Outgoing, ...]:
         event = delivery.event
@@ -101,22 +107,26 @@ class Inbox:
         self, delivery: Delivery, tx: Transaction, traceparent: str | None
     ) -> tuple[Outgoing, ...]:
         try:
-            outcomes = await delivery.step.run(delivery.event, tx)
-            return self._sent(delivery, outcomes, traceparent)
+            outcomes = await self.run_step(delivery.step, delivery.event, tx)
+            return self._sent(delivery, outcomes, traceparent, tx.now)
         except Rejected as error:
             if not delivery.is_command:
                 raise
             # Order matters: nothing is left of the step when the refusal is recorded.
             tx.discard()
             refused = CommandRefused.of(delivery.event, error)
-            return self._sent(delivery, (refused,), traceparent)
+            return self._sent(delivery, (refused,), traceparent, tx.now)
 
     def _sent(
-        self, delivery: Delivery, outcomes: Sequence[Outcome], traceparent: str | None
+        self,
+        delivery: Delivery,
+        outcomes: Sequence[Outcome],
+        traceparent: str | None,
+        now: datetime,
     ) -> tuple[Outgoing, ...]:
         """Raises `Rejected` for an outcome that could be stored, and never be sent."""
         sent = tuple(
-            self._outgoing(delivery, outcome, position, traceparent)
+            self._outgoing(delivery, outcome, position, traceparent, now)
             for position, outcome in enumerate(outcomes)
         )
         for outgoing in sent:
@@ -129,7 +139,12 @@ class Inbox:
         return sent
 
     def _outgoing(
-        self, delivery: Delivery, outcome: Outcome, position: int, traceparent: str | None
+        self,
+        delivery: Delivery,
+        outcome: Outcome,
+        position: int,
+        traceparent: str | None,
+        now: datetime,
     ) -> Outgoing:
         event = delivery.event
         message = outcome.command if isinstance(outcome, Request) else outcome
@@ -145,5 +160,6 @@ class Inbox:
                 traceparent=traceparent,
                 replyto=outcome.replyto if isinstance(outcome, Request) else None,
                 causationid=event.id,
+                time=now,
             ),
         )

@@ -1,12 +1,13 @@
-"""What a unit of work needs from the outside: a store with ETags, and a broker.
+"""What a service needs from the outside. `main.py` composes it of them, a test of others.
 
-`chassis.testing.contract` says in tests what each of them does, and runs against all of them.
+`chassis.testing.contract` says in tests what store and broker do, and runs against all of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected
@@ -110,3 +111,87 @@ class Jobs(Protocol):
 
     async def delete(self, name: str) -> None:
         """Returns too when there is none of this name. Raises `Unavailable`."""
+
+
+class Participants(Protocol):
+    """Other services, asked by service invocation."""
+
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        """The participant's own reply to the command, a `CommandRefused` included.
+
+        Raises `Unavailable` for anything else: it may have done what it was asked.
+        """
+
+    async def close(self) -> None: ...
+
+
+class Worker(Protocol):
+    """What runs workflows and activities, as the SDK's `WorkflowRuntime`."""
+
+    def register_workflow(self, fn: Any, /, *, name: str) -> None: ...
+
+    def register_activity(self, fn: Any, /, *, name: str) -> None: ...
+
+    def start(self) -> None:
+        """Blocks until the engine has taken the worker."""
+
+    def shutdown(self) -> None: ...
+
+
+class WorkflowClient(Protocol):
+    """What begins workflows, as the SDK's `DaprWorkflowClient`. Raises `AioRpcError`."""
+
+    def schedule_new_workflow(
+        self, workflow: str, /, *, input: Any, instance_id: str
+    ) -> Awaitable[Any]: ...
+
+    def raise_workflow_event(
+        self, instance_id: str, event_name: str, /, *, data: Any = None
+    ) -> Awaitable[Any]: ...
+
+
+class Engine(Protocol):
+    """The workflow engine."""
+
+    def worker(self, refused: Callable[[str], None]) -> Worker:
+        """`refused` is called with the id of a workflow whose answer the engine has refused."""
+
+    def client(self) -> WorkflowClient:
+        """It belongs to the event loop that it is made on."""
+
+
+class Supervisor(Protocol):
+    """What a service asks its sidecar about the sidecar itself."""
+
+    async def answers(self, route: str) -> bool:
+        """Whether this route of its health API says that it is well."""
+
+    async def components(self) -> Set[str]:
+        """The names of the components that it has loaded. Raises `Unavailable`."""
+
+    async def actor_types(self) -> Set[str]:
+        """The types of actors that it hosts, workflows among them. Raises `Unavailable`."""
+
+    async def shut_down(self) -> None:
+        """Ask it to end, so that what runs it starts it again. Raises `Unavailable`."""
+
+    async def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time, in UTC."""
+
+
+class Random(Protocol):
+    def uniform(self, a: float, b: float, /) -> float:
+        """A number between the two."""
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+CLOCK: Clock = SystemClock()
+RANDOM: Random = random.Random()

@@ -6,7 +6,6 @@ is stored, and after it the inbox has the outcomes to send again.
 
 import asyncio
 import logging
-import random
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -25,7 +24,7 @@ from chassis.errors import (
 from chassis.handlers import Step
 from chassis.inbox import Delivery, Destination, Inbox, Outgoing, inbox_key, to_its_topic
 from chassis.logs import about
-from chassis.ports import Broker, Store
+from chassis.ports import CLOCK, RANDOM, Broker, Clock, Random, Store
 from chassis.transaction import Snapshot, Transaction
 
 log = logging.getLogger(__name__)
@@ -64,14 +63,26 @@ class Processor:
     """
 
     def __init__(
-        self, store: Store, broker: Broker, inbox: Inbox, *, handler_timeout: float = 20.0
+        self,
+        store: Store,
+        broker: Broker,
+        inbox: Inbox,
+        *,
+        handler_timeout: float = 20.0,
+        max_waiting: int = MAX_WAITING,
+        clock: Clock = CLOCK,
+        random: Random = RANDOM,
     ) -> None:
         self._store = store
         self._broker = broker
         self._inbox = inbox
+        self._clock = clock
+        self._random = random
         self._handler_timeout = handler_timeout
-        self._group_seconds = min(GROUP_SECONDS, handler_timeout)
-        self._waiting: asyncio.Queue[Waiting | None] = asyncio.Queue(MAX_WAITING)
+        self.group_seconds = min(GROUP_SECONDS, handler_timeout)
+        self.max_slow = MAX_SLOW
+        self._max_waiting = max_waiting
+        self._waiting: asyncio.Queue[Waiting | None] = asyncio.Queue(max_waiting)
         self._sending: set[asyncio.Task[None]] = set()
         self._slow: set[asyncio.Task[None]] = set()
         self._known_slow: OrderedDict[str, None] = OrderedDict()
@@ -115,7 +126,7 @@ class Processor:
 
     def start(self) -> None:
         # A queue belongs to the event loop that first waits for it.
-        self._waiting = asyncio.Queue(MAX_WAITING)
+        self._waiting = asyncio.Queue(self._max_waiting)
         self._turn, self._next_turn = asyncio.Lock(), asyncio.Lock()
         self._sending, self._slow = set(), set()
         self._known_slow.clear()
@@ -174,7 +185,7 @@ class Processor:
                 if snapshot.writes:
                     await self._store.commit(list(snapshot.writes.values()))
             except StaleWrite:
-                await _pause_after(attempt)
+                await self._pause_after(attempt)
                 continue
             except Exception as error:
                 await self._not_committed(group, error, again)
@@ -201,12 +212,12 @@ class Processor:
         self, group: Group, snapshot: Snapshot, again: bool
     ) -> tuple[Committed, list[Waiting]]:
         runs = [
-            asyncio.create_task(self._run_once(delivery, snapshot, self._group_seconds))
+            asyncio.create_task(self._run_once(delivery, snapshot, self.group_seconds))
             for delivery, _ in group
         ]
-        await asyncio.wait(runs, timeout=self._group_seconds + CANCEL_SECONDS)
+        await asyncio.wait(runs, timeout=self.group_seconds + CANCEL_SECONDS)
         now = asyncio.get_running_loop().time
-        deadline = now() + self._group_seconds
+        deadline = now() + self.group_seconds
         committed: Committed = []
         doubtful: list[Waiting] = []
         for (delivery, done), run in zip(group, runs, strict=True):
@@ -233,7 +244,7 @@ class Processor:
 
     async def _run_once(self, delivery: Delivery, snapshot: Snapshot, seconds: float) -> Result:
         """What failed is returned: the others of the group go on."""
-        tx = Transaction(snapshot, delivery.event)
+        tx = Transaction(snapshot, delivery.event, self._clock.now())
         result: Result
         try:
             async with asyncio.timeout(seconds) as limit:
@@ -260,8 +271,8 @@ class Processor:
         if len(self._known_slow) > MAX_KNOWN_SLOW:
             self._known_slow.popitem(last=False)
         try:
-            if len(self._slow) >= MAX_SLOW:
-                raise Busy(f"{MAX_SLOW} slow handlers run already")
+            if len(self._slow) >= self.max_slow:
+                raise Busy(f"{self.max_slow} slow handlers run already")
             delivery.runs_apart()
         except Busy as error:
             fail([(delivery, done)], error)
@@ -279,7 +290,7 @@ class Processor:
                     async with self._next_turn, self._turn:
                         outcomes = await self._commit_apart(delivery, done, seconds)
             except StaleWrite:
-                await _pause_after(attempt)
+                await self._pause_after(attempt)
                 continue
             except Exception as error:
                 fail([(delivery, done)], error)
@@ -308,6 +319,9 @@ class Processor:
         run = asyncio.create_task(self._run_once(delivery, snapshot, seconds))
         await asyncio.wait([run], timeout=seconds + CANCEL_SECONDS)
         return _result(run)
+
+    async def _pause_after(self, attempt: int) -> None:
+        await asyncio.sleep(self._random.uniform(0, 0.005 * 2**attempt))
 
     def _start(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(work)
@@ -375,10 +389,6 @@ def _result(run: "asyncio.Task[Result]") -> Result:
 
 def _lost_races() -> Unavailable:
     return Unavailable(f"lost {MAX_ATTEMPTS} ETag races in a row: another replica is faster")
-
-
-async def _pause_after(attempt: int) -> None:
-    await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))
 
 
 def fail(group: Group, error: Exception) -> None:

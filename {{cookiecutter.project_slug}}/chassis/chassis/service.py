@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from chassis import health, metrics
 from chassis.bodies import Bodies
 from chassis.cloudevents import envelope
+from chassis.composing import Ports, beside_sidecar
 from chassis.content import exactly
 from chassis.deadletters import KeptLetters
 from chassis.deadletters import api as deadletters
@@ -21,15 +22,13 @@ from chassis.errors import Rejected, Unavailable, UsedBefore
 from chassis.guard import AppToken
 from chassis.handlers import Handlers, Step, by_type, read
 from chassis.inbox import Destination, Inbox, to_its_topic, to_the_caller
-from chassis.invocation import Participants, answer
+from chassis.invocation import answer
 from chassis.logs import configure_logging
 from chassis.messages import Message
-from chassis.ports import Broker, Jobs, Store
 from chassis.problems import use_problem_details
 from chassis.processor import Processor
 from chassis.saga.sagas import Sagas
 from chassis.settings import ServiceSettings
-from chassis.sidecar import Sidecar
 from chassis.subscriptions import Subscriptions, Then
 from chassis.telemetry import FASTAPI_TELEMETRY, configure_tracing, traceparent
 from chassis.timers import Timers
@@ -52,22 +51,20 @@ class Service:
         *,
         title: str,
         version: str = "1",
-        store: Store | None = None,
-        broker: Broker | None = None,
-        jobs: Jobs | None = None,
+        ports: Ports | None = None,
     ) -> None:
-        """The sidecar is store and broker, except in a test that brings its own."""
+        """The sidecar of the settings is all of the ports, except in a test with its own."""
         configure_logging(settings.app_id, settings.log_level)
         configure_tracing(settings.app_id)
         self.settings = settings
-        self._sidecar = Sidecar(settings)
-        self.store: Store = store or self._sidecar
-        self.broker: Broker = broker or self._sidecar
-        self.participants = Participants(settings)
+        self.ports = ports = ports or beside_sidecar(settings)
+        self.store, self.broker, self.clock = ports.store, ports.broker, ports.clock
+        self.participants = ports.participants
         self._inbox = Inbox(
             settings.app_id,
             settings.inbox_ttl_seconds,
             max_event_bytes=settings.max_body_bytes,
+            run_step=ports.run_step,
         )
         self.processor = self._new_processor()
         # Of their own: what fails is kept without a wait for what is slow, and races for the list
@@ -95,18 +92,26 @@ class Service:
         if settings.app_api_token:
             self.app.add_middleware(AppToken, token=settings.app_api_token)
         self.app.state.service = self
-        self.dead_letters = KeptLetters(self._inbox, self.store, self._letters)
-        self.subscriptions = Subscriptions(self.app, settings, self.processor, self.dead_letters)
+        self.dead_letters = KeptLetters(self._inbox, self.store, self._letters, self.clock)
+        self.subscriptions = Subscriptions(
+            self.app, settings, self.processor, self.dead_letters, self.clock, ports.random
+        )
         use_problem_details(self.app)
-        health.add_routes(self.app, settings, self._alive, self._components)
-        self.timers = Timers(self.app, self._sidecar if jobs is None else jobs)
+        health.add_routes(self.app, settings, ports.sidecar, self._alive)
+        self.timers = Timers(self.app, ports.jobs, self.clock)
         self.sagas = Sagas(self)
         deadletters.add_routes(self.app, self.dead_letters, self.subscriptions.handle)
         metrics.add_routes(self.app)
 
     def _new_processor(self) -> Processor:
-        seconds = self.settings.handler_timeout_seconds
-        return Processor(self.store, self.broker, self._inbox, handler_timeout=seconds)
+        return Processor(
+            self.store,
+            self.broker,
+            self._inbox,
+            handler_timeout=self.settings.handler_timeout_seconds,
+            clock=self.clock,
+            random=self.ports.random,
+        )
 
     def start(self) -> None:
         """Begin to bring messages to their effect."""
@@ -141,7 +146,7 @@ class Service:
         new = [each for each in workflows if each not in self.workflow_sets]
         self.workflow_sets += tuple(new)
         if self._host is None:
-            self._host = WorkflowHost(self.settings, self)
+            self._host = WorkflowHost(self.settings, self.ports.engine, self)
         self._host.add(*new)
 
     def await_replies(self, replies: Handlers, destination: Destination | None, then: Then) -> None:
@@ -185,7 +190,13 @@ class Service:
         before, for another request, and `Unavailable` for a record of a version that this release
         does not know: another one has written it, and can read it.
         """
-        event = envelope(request, id=id, source=self.settings.app_id, traceparent=traceparent())
+        event = envelope(
+            request,
+            id=id,
+            source=self.settings.app_id,
+            traceparent=traceparent(),
+            time=self.clock.now(),
+        )
         # What the client left out is not what it said: a default may be another one next time.
         said = request.model_dump(mode="json", exclude_unset=True)
         event = event.model_copy(update={"data": exactly(said)})
@@ -216,10 +227,12 @@ class Service:
             asyncio.create_task(self.subscriptions.retries.watch()),
         ]
         if self.sagas.runners:
-            background.append(asyncio.create_task(self.sagas.unfinished.watch(self.store)))
+            background.append(
+                asyncio.create_task(self.sagas.unfinished.watch(self.store, self.clock))
+            )
         async with AsyncExitStack() as stopping:
             # The last one is called first, and each of them whatever the others raise.
-            stopping.push_async_callback(self._sidecar.close)
+            stopping.push_async_callback(self.ports.sidecar.close)
             stopping.push_async_callback(self.participants.close)
             stopping.push_async_callback(self._letters.stop)
             stopping.push_async_callback(self.processor.stop)
@@ -234,7 +247,7 @@ class Service:
         if self._host is None:
             return
         try:
-            await health.sidecar_ready(self.settings)
+            await health.sidecar_ready(self.ports.sidecar, self.settings.start_timeout_seconds)
             await self._host.start()
         except Exception:
             log.critical(
@@ -245,11 +258,8 @@ class Service:
             )
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        await watch(self._sidecar)
+        await watch(self.ports.sidecar)
 
     def _alive(self) -> bool:
         working = self.processor.alive and self._letters.alive
         return working and (self._host is None or self._host.ready)
-
-    async def _components(self) -> frozenset[str]:
-        return await self._sidecar.components()

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
+import aiohttp
 import grpc.aio
 from dapr.proto import api_service_v1, api_v1, common_v1
 from google.protobuf.any_pb2 import Any as Content
@@ -35,6 +36,8 @@ CHANNEL = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 100),
 )
+PROBE = aiohttp.ClientTimeout(total=1.0)
+
 # So long a call waits for the attempts after the one that has failed.
 RECONNECT_SECONDS = 0.5
 
@@ -53,7 +56,7 @@ BUSY = ("SQLITE_BUSY",)
 
 
 class Sidecar:
-    """A store, a broker and a scheduler of jobs: see `chassis.ports`."""
+    """A store, a broker, a scheduler of jobs and a supervisor: see `chassis.ports`."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._pubsub = settings.pubsub
@@ -62,6 +65,7 @@ class Sidecar:
         token = settings.dapr_api_token
         self._metadata = (("dapr-api-token", token.get_secret_value()),) if token else ()
         self._address = f"{settings.dapr_runtime_host}:{settings.dapr_grpc_port}"
+        self._health = f"http://{settings.dapr_runtime_host}:{settings.dapr_http_port}/v1.0/"
 
     @cached_property
     def _channel(self) -> grpc.aio.Channel:
@@ -162,6 +166,13 @@ class Sidecar:
     async def actor_types(self) -> frozenset[str]:
         """What this sidecar hosts; workflows are actors of its own. Raises `Unavailable`."""
         return frozenset(each.type for each in (await self._about()).actor_runtime.active_actors)
+
+    async def answers(self, route: str) -> bool:
+        try:
+            async with aiohttp.request("GET", self._health + route, timeout=PROBE) as response:
+                return response.ok
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     async def components(self) -> frozenset[str]:
         """The names of the components that this sidecar has loaded. Raises `Unavailable`."""

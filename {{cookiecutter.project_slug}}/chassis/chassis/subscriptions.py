@@ -29,6 +29,7 @@ from chassis.handlers import Handlers, Step
 from chassis.inbox import Destination
 from chassis.logs import about
 from chassis.metrics import dead_lettered, received
+from chassis.ports import Clock, Random
 from chassis.processor import Processor
 from chassis.settings import ServiceSettings
 
@@ -67,17 +68,25 @@ class Subscriptions(DaprApp):
     """`DaprApp`, which answers /dapr/subscribe, with the bulk delivery that it cannot ask for."""
 
     def __init__(
-        self, app: FastAPI, settings: ServiceSettings, processor: Processor, kept: KeptLetters
+        self,
+        app: FastAPI,
+        settings: ServiceSettings,
+        processor: Processor,
+        kept: KeptLetters,
+        clock: Clock,
+        random: Random,
     ) -> None:
         super().__init__(app)
         self._settings = settings
         self._processor = processor
         self._kept = kept
+        self._clock = clock
         self._intake = deliveries.Intake()
-        self._handled = ByteBudget(MAX_HANDLED)
+        self.slow_seconds = SLOW_SECONDS
+        self.handled = ByteBudget(MAX_HANDLED)
         self._slow_handled = ByteBudget(MAX_SLOW_HANDLED)
         self._attempts = Attempts()
-        self.retries = Retries(settings, kept, self._attempt)
+        self.retries = Retries(settings, kept, self._attempt, clock, random)
         self._probing: asyncio.Task[None] | None = None
         self._by_topic: dict[str, Subscription] = {}
 
@@ -189,7 +198,7 @@ class Subscriptions(DaprApp):
             return [RETRY] * len(messages)
         attempts = [asyncio.create_task(self._attempt(raw, topic)) for raw in messages]
         if attempts:
-            await asyncio.wait(attempts, timeout=SLOW_SECONDS)
+            await asyncio.wait(attempts, timeout=self.slow_seconds)
         # Together, so that the letters of all that failed are one commit.
         return await asyncio.gather(
             *(
@@ -202,7 +211,7 @@ class Subscriptions(DaprApp):
         self, raw: bytes, topic: str, attempt: "asyncio.Task[Exception | None]"
     ) -> str:
         if not attempt.done():
-            slow = TimeoutError(f"being handled for longer than {SLOW_SECONDS:.0f} s")
+            slow = TimeoutError(f"being handled for longer than {self.slow_seconds:.0f} s")
             if await self._is_taken_over(raw, topic, slow, attempt):
                 return SUCCESS
         error = await attempt
@@ -228,7 +237,7 @@ class Subscriptions(DaprApp):
                 "allows: replay it, or raise that for good"
             )
         try:
-            async with self._handled.hold(len(raw)) as held:
+            async with self.handled.hold(len(raw)) as held:
 
                 def runs_apart() -> None:
                     held.move(self._slow_handled)
@@ -308,7 +317,14 @@ class Subscriptions(DaprApp):
     async def _keep(
         self, raw: bytes, topic: str | None, kind: Kind, cause: str, attempts: int
     ) -> str:
-        letter = DeadLetter.of(raw, topic=topic, kind=kind, cause=cause, attempts=attempts)
+        letter = DeadLetter.of(
+            raw,
+            topic=topic,
+            kind=kind,
+            cause=cause,
+            attempts=attempts,
+            arrived_at=self._clock.now(),
+        )
         try:
             await self._kept.keep(letter)
         except Exception as error:

@@ -6,12 +6,12 @@ call misses, the next one does.
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from chassis.ports import Jobs
+from chassis.ports import Clock, Jobs
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ class Started(BaseModel):
 
 
 class Timers:
-    def __init__(self, app: FastAPI, jobs: Jobs) -> None:
-        self._jobs = jobs
+    def __init__(self, app: FastAPI, jobs: Jobs, clock: Clock) -> None:
+        self._jobs, self._clock = jobs, clock
         self._due: dict[str, Due] = {}
         app.add_api_route("/job/{name:path}", self._call, methods=["POST"], include_in_schema=False)
 
@@ -42,7 +42,7 @@ class Timers:
 
     async def start(self, kind: str, id: str, every: timedelta) -> None:
         """Start the timer, or start it anew. Raises `Unavailable`."""
-        started = Started(at=datetime.now(UTC)).model_dump_json().encode()
+        started = Started(at=self._clock.now()).model_dump_json().encode()
         await self._jobs.schedule(f"{kind}{SEPARATOR}{id}", every, started)
 
     async def stop(self, kind: str, id: str) -> None:
@@ -56,6 +56,6 @@ class Timers:
             # A replica of another version may know it: what it is for must not lose its timer.
             log.warning("this version of the service has no timer %s: %s is left alone", kind, name)
             return
-        if not await due(id, datetime.now(UTC) - started.at):
+        if not await due(id, self._clock.now() - started.at):
             log.info("timer %s has nothing to do any more", name)
             await self._jobs.delete(name)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
@@ -98,11 +98,11 @@ class Transaction:
     before the handler has returned.
     """
 
-    def __init__(self, snapshot: Snapshot, cause: CloudEvent) -> None:
+    def __init__(self, snapshot: Snapshot, cause: CloudEvent, now: datetime) -> None:
         #: The message that is being handled; its `time` is when its sender decided it.
         self.cause = cause
         #: When the handling began.
-        self.now = datetime.now(UTC)
+        self.now = now
         #: Whether it has read what another one of the group wrote, which is not committed yet.
         self.read_uncommitted = False
         self._snapshot = snapshot

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from pydantic import BaseModel
 
 from chassis.errors import StaleWrite, Unavailable
 from chassis.metrics import show_oldest
-from chassis.ports import Store, Stored, Write
+from chassis.ports import Clock, Store, Stored, Write
 from chassis.transaction import Transaction, adapter
 
 T = TypeVar("T")
@@ -51,11 +52,21 @@ class Unfinished:
     """`add` what begins. It ends when `has_ended` says so of its record, which is at `key_of`."""
 
     def __init__(
-        self, key_of: Callable[[str], str], kind: type[Any], has_ended: Callable[[Any], bool]
+        self,
+        key_of: Callable[[str], str],
+        kind: type[Any],
+        has_ended: Callable[[Any], bool],
+        *,
+        sweep_seconds: float = SWEEP_SECONDS,
+        page: int = PAGE,
+        max_pages: int = MAX_PAGES,
+        max_sweep_seconds: float = MAX_SWEEP_SECONDS,
     ) -> None:
         self._key_of = key_of
         self._kind = kind
         self._has_ended = has_ended
+        self.sweep_seconds, self.page, self.max_pages = sweep_seconds, page, max_pages
+        self.max_sweep_seconds = max_sweep_seconds
         # Each process has an open page of its own, so replicas do not race for one.
         self._open = uuid4().hex[:12]
         self._oldest: int | None = None
@@ -65,17 +76,16 @@ class Unfinished:
         """What `add` reads: to fetch it with other keys saves a call."""
         return _page_key(self._open)
 
-    @property
-    def age(self) -> float:
+    def age(self, now: datetime) -> float:
         """Seconds since the oldest one was added that had not ended when the last sweep looked."""
-        return 0.0 if self._oldest is None else max(0.0, time.time() - self._oldest)
+        return 0.0 if self._oldest is None else max(0.0, now.timestamp() - self._oldest)
 
     async def add(self, id: str, tx: Transaction) -> None:
         """To be called in the transaction that begins it, so that none is ever missing."""
         page = await tx.get(self.key, Page)
-        if page is None or len(page) >= PAGE:
+        if page is None or len(page) >= self.page:
             names = await tx.get(DIRECTORY, Names) or []
-            if len(names) >= MAX_PAGES:
+            if len(names) >= self.max_pages:
                 # The oldest ones are listed, and it is they that matter.
                 return
             name = self._open
@@ -87,41 +97,41 @@ class Unfinished:
             page = []
         tx.put(self.key, [*page, (id, int(tx.now.timestamp()))])
 
-    async def watch(self, store: Store) -> None:
+    async def watch(self, store: Store, clock: Clock) -> None:
         """Sweep, and show the age of the oldest one, for as long as the service runs."""
         while True:
             began = time.monotonic()
             try:
-                await self.sweep(store)
+                await self.sweep(store, clock.now())
                 # Not before it is known: after a restart, 0 would say that all is well.
-                show_oldest(lambda: self.age)
+                show_oldest(lambda: self.age(clock.now()))
             except Unavailable as error:
                 log.warning("the age of the oldest unfinished one is not up to date: %r", error)
             except Exception:
                 log.exception("the age of the oldest unfinished one is not up to date")
             # A store that is slow has better things to do.
-            await asyncio.sleep(max(SWEEP_SECONDS, 10 * (time.monotonic() - began)))
+            await asyncio.sleep(max(self.sweep_seconds, 10 * (time.monotonic() - began)))
 
-    async def sweep(self, store: Store) -> None:
+    async def sweep(self, store: Store, now: datetime) -> None:
         """Unless another replica has just done it. Raises `Unavailable`."""
-        now, stored = time.time(), await store.read([DIRECTORY, SWEPT])
+        stored, at = await store.read([DIRECTORY, SWEPT]), now.timestamp()
         swept = _value(stored[SWEPT], Swept)
-        if swept is None or not 0 <= now - swept.at < SWEEP_SECONDS / 2:
+        if swept is None or not 0 <= at - swept.at < self.sweep_seconds / 2:
             names = _value(stored[DIRECTORY], Names) or []
-            swept = Swept(at=now, oldest=await self._sweep(store, names))
+            swept = Swept(at=at, oldest=await self._sweep(store, names))
             with suppress(StaleWrite):
                 await store.commit([_write(SWEPT, swept, stored[SWEPT])])
         self._oldest = swept.oldest
 
     async def _sweep(self, store: Store, names: Names) -> int | None:
         oldest: list[int] = []
-        deadline = time.monotonic() + MAX_SWEEP_SECONDS
+        deadline = time.monotonic() + self.max_sweep_seconds
         for start in range(0, len(names), TOGETHER):
             together = names[start : start + TOGETHER]
             stored = await store.read([_page_key(name) for name in together])
             closed: dict[str, Write] = {}
             for name in together:
-                if time.monotonic() > deadline:
+                if time.monotonic() >= deadline:
                     break
                 key = _page_key(name)
                 page = _value(stored[key], Page) or []
@@ -135,7 +145,7 @@ class Unfinished:
                     # By itself: its process may be adding to it.
                     await _replace(store, {name: write})
             await _replace(store, closed)
-            if time.monotonic() > deadline:
+            if time.monotonic() >= deadline:
                 log.warning("not all of %d pages of unfinished ones were seen in time", len(names))
                 break
         return min(oldest, default=None)

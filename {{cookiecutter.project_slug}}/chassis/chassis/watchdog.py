@@ -10,7 +10,7 @@ import asyncio
 import logging
 
 from chassis.errors import Unavailable
-from chassis.sidecar import Sidecar
+from chassis.ports import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -19,25 +19,27 @@ POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 10.0
 
 
-async def watch(sidecar: Sidecar) -> None:
+async def watch(
+    sidecar: Supervisor, *, poll: float = POLL_SECONDS, patience: float = PATIENCE_SECONDS
+) -> None:
     """For as long as this service hosts workflows."""
     loop = asyncio.get_running_loop()
     well_at = loop.time()
     while True:
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(poll)
         if await _is_well(sidecar):
             well_at = loop.time()
-        elif loop.time() - well_at > PATIENCE_SECONDS:
+        elif loop.time() - well_at > patience:
             log.critical(
                 "for %.0f s the sidecar has not let this service host its workflows, so it is shut "
                 "down: Kubernetes, Compose and Swarm start it again, after `dapr run` you must",
-                PATIENCE_SECONDS,
+                patience,
             )
             await _shut_down(sidecar)
             well_at = loop.time()
 
 
-async def _is_well(sidecar: Sidecar) -> bool:
+async def _is_well(sidecar: Supervisor) -> bool:
     try:
         types = await sidecar.actor_types()
     except Unavailable:
@@ -46,7 +48,7 @@ async def _is_well(sidecar: Sidecar) -> bool:
     return any(each.startswith("dapr.internal.") and each.endswith(".workflow") for each in types)
 
 
-async def _shut_down(sidecar: Sidecar) -> None:
+async def _shut_down(sidecar: Supervisor) -> None:
     try:
         await sidecar.shut_down()
     except Unavailable as error:

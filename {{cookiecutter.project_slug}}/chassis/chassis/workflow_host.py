@@ -7,17 +7,16 @@ from collections.abc import Awaitable, Generator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from dapr.ext.workflow import DaprWorkflowContext, WorkflowActivityContext, WorkflowRuntime
-from dapr.ext.workflow.aio import DaprWorkflowClient
-from dapr.ext.workflow.logger import LoggerOptions
+from dapr.ext.workflow import DaprWorkflowContext, WorkflowActivityContext
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected, TooLarge, Unavailable
-from chassis.late_answers import REFUSED, LateAnswers
+from chassis.late_answers import REFUSED
 from chassis.logs import about
+from chassis.ports import Engine, Worker, WorkflowClient
 from chassis.settings import ServiceSettings
 from chassis.text import cut
 from chassis.workflows import Activity, Workflow, Workflows, input_of, name_of
@@ -39,20 +38,16 @@ MAX_ID = 255
 NOT_IN_AN_ID = re.compile(r"[/\\#?\ud800-\udfff]")
 
 
-# The SDK would add a handler of its own; its lines reach ours all the same.
-_QUIET = LoggerOptions(log_handler=logging.NullHandler())
-
-
 class WorkflowHost:
     """The engine's worker and client. `begin` and `raise_event` may be repeated without harm."""
 
-    def __init__(self, settings: ServiceSettings, service: "Service") -> None:
+    def __init__(self, settings: ServiceSettings, engine: Engine, service: "Service") -> None:
         self._settings = settings
+        self._engine = engine
         self._service = service
         self._sets: list[Workflows] = []
-        self._runtime: WorkflowRuntime | None = None
-        self._address = (settings.dapr_runtime_host, str(settings.dapr_grpc_port))
-        self._client: DaprWorkflowClient | None = None
+        self._worker: Worker | None = None
+        self._client: WorkflowClient | None = None
 
     def add(self, *sets: Workflows) -> None:
         """To be called before the start."""
@@ -60,7 +55,7 @@ class WorkflowHost:
 
     @property
     def ready(self) -> bool:
-        return self._runtime is not None
+        return self._worker is not None
 
     async def start(self) -> None:
         """Raises `TimeoutError` or `RuntimeError` when the sidecar takes no worker in time."""
@@ -72,30 +67,23 @@ class WorkflowHost:
         def refused(instance_id: str) -> None:
             asyncio.run_coroutine_threadsafe(self._wake(instance_id), loop)
 
-        runtime = WorkflowRuntime(
-            *self._address,
-            logger_options=_QUIET,
-            worker_ready_timeout=settings.start_timeout_seconds,
-            interceptors=[LateAnswers(refused)],
-            # It needs whole histories, not what is new in them.
-            disable_stateful_history=True,
-        )
+        worker = self._engine.worker(refused)
         for registered in self._sets:
             for workflow in registered.workflows:
-                runtime.register_workflow(_workflow(workflow), name=name_of(workflow))
+                worker.register_workflow(_workflow(workflow), name=name_of(workflow))
             for activity in registered.activities:
-                runtime.register_activity(self._activity(activity, loop), name=name_of(activity))
+                worker.register_activity(self._activity(activity, loop), name=name_of(activity))
         # It blocks until the sidecar answers.
         async with asyncio.timeout(settings.start_timeout_seconds):
-            await asyncio.to_thread(runtime.start)
-        self._runtime = runtime
+            await asyncio.to_thread(worker.start)
+        self._worker = worker
         log.info("workflows are hosted")
 
     async def stop(self) -> None:
-        if self._runtime is not None:
-            runtime, self._runtime = self._runtime, None
+        if self._worker is not None:
+            worker, self._worker = self._worker, None
             async with asyncio.timeout(self._settings.handler_timeout_seconds):
-                await asyncio.to_thread(runtime.shutdown)
+                await asyncio.to_thread(worker.shutdown)
 
     async def begin(self, workflow: Workflow[Any, Any], instance_id: str, start: BaseModel) -> None:
         """Start the workflow, unless an instance with this id is running already.
@@ -168,11 +156,11 @@ class WorkflowHost:
                 return
         log.error("workflow %s waits until its next timer: nobody could wake it", instance_id)
 
-    def _connected(self) -> DaprWorkflowClient:
-        if self._runtime is None:
+    def _connected(self) -> WorkflowClient:
+        if self._worker is None:
             raise Unavailable("the workflow host has not started yet")
         if self._client is None:
-            self._client = DaprWorkflowClient(*self._address, logger_options=_QUIET)
+            self._client = self._engine.client()
         return self._client
 
     def _activity(self, activity: Activity[Any, Any], loop: asyncio.AbstractEventLoop) -> Any:

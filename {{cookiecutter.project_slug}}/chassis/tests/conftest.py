@@ -1,13 +1,12 @@
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from chassis.inbox import Inbox
-from chassis.ports import Broker, Store
 from chassis.processor import Processor
 from chassis.service import Service
 from chassis.settings import ServiceSettings
-from chassis.testing import Harness, MemoryBroker, MemoryStore
+from chassis.testing import Harness, MemoryBroker, MemorySidecar, MemoryStore, memory_ports
 from chassis.testing.bank import handlers
 
 
@@ -27,34 +26,21 @@ def bank() -> Harness:
 
 
 @pytest.fixture
-async def start(
-    store: MemoryStore, broker: MemoryBroker
-) -> AsyncIterator[Callable[..., Processor]]:
-    """Starts a processor, with another store, broker or limit than usual; it is stopped later."""
-    started: list[Processor] = []
-
-    def start(store: Store = store, broker: Broker = broker, **limits: float) -> Processor:
-        processor = Processor(store, broker, Inbox("bank", ttl_seconds=60), **limits)
-        processor.start()
-        started.append(processor)
-        return processor
-
-    yield start
-    for processor in started:
-        await processor.stop()
-
-
-@pytest.fixture
-async def processor(start: Callable[..., Processor]) -> Processor:
-    return start()
+async def processor(store: MemoryStore, broker: MemoryBroker) -> AsyncIterator[Processor]:
+    processor = Processor(store, broker, Inbox("bank", ttl_seconds=60))
+    processor.start()
+    yield processor
+    await processor.stop()
 
 
 @pytest.fixture
 def settings() -> ServiceSettings:
-    """Of a service whose sidecar never comes up: nothing listens on port 1."""
-    return ServiceSettings(app_id="bank", dapr_http_port=1, dapr_grpc_port=1)
+    return ServiceSettings(app_id="bank")
 
 
 @pytest.fixture
 def service(settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker) -> Service:
-    return Service(settings, title="Bank", store=store, broker=broker)
+    """Its sidecar never comes up."""
+    sidecar = MemorySidecar(is_well=False)
+    ports = memory_ports(store=store, broker=broker, sidecar=sidecar)
+    return Service(settings, title="Bank", ports=ports)

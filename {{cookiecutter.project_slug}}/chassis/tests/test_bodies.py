@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from chassis import bodies, budget
+from chassis import bodies
 from chassis.service import Service
 from chassis.testing import running
 
@@ -47,6 +47,16 @@ async def client(service: Service, door: Door) -> AsyncIterator[httpx.AsyncClien
         yield client
 
 
+@pytest.fixture
+async def hurried(service: Service, client: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+    """Of the same service, which waits for nobody as long."""
+    size = service.settings.max_body_bytes
+    app = bodies.Bodies(service.app, size, room_seconds=0.05, body_seconds=0.05)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as hurried:
+        yield hurried
+
+
 def body(size: int) -> str:
     return json.dumps({"text": "x" * (size - len('{"text": ""}'))})
 
@@ -68,30 +78,25 @@ async def test_large_bodies_wait_for_each_other_and_small_ones_for_nobody(
 
 
 async def test_whoever_gets_no_room_in_time_is_told_to_try_again(
-    client: httpx.AsyncClient, door: Door, monkeypatch: pytest.MonkeyPatch
+    hurried: httpx.AsyncClient, door: Door
 ) -> None:
-    monkeypatch.setattr(budget, "WAIT_SECONDS", 0.05)
     async with asyncio.TaskGroup() as tasks:
         for _ in range(4):
             tasks.create_task(
-                client.post("/door", content=body(bodies.MAX_HELD // 4), headers=JSON)
+                hurried.post("/door", content=body(bodies.MAX_HELD // 4), headers=JSON)
             )
         await door.wait_for(4)
-        refused = await client.post("/door", content=body(100), headers=JSON)
+        refused = await hurried.post("/door", content=body(100), headers=JSON)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert "too much is being handled" in refused.json()["detail"]
         door.open.set()
 
 
-async def test_a_body_that_does_not_end_is_given_up(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
-
+async def test_a_body_that_does_not_end_is_given_up(hurried: httpx.AsyncClient) -> None:
     async def slow() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.Event().wait()
 
-    response = await client.post("/door", content=slow(), headers=JSON)
+    response = await hurried.post("/door", content=slow(), headers=JSON)
     assert response.status_code == 408
     assert "took longer than" in response.json()["detail"]

@@ -2,7 +2,6 @@ import asyncio
 
 import pytest
 
-from chassis import budget as budget_module
 from chassis.budget import ByteBudget
 from chassis.errors import Busy
 
@@ -13,18 +12,13 @@ async def hold(budget: ByteBudget, size: int, until: asyncio.Event, began: list[
         await until.wait()
 
 
-@pytest.fixture(autouse=True)
-def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget_module, "WAIT_SECONDS", 0.05)
-
-
 async def turns() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 async def test_no_more_is_held_at_once_than_the_budget_has() -> None:
-    budget, end, began = ByteBudget(10), asyncio.Event(), list[int]()
+    budget, end, began = ByteBudget(10, wait_seconds=0.05), asyncio.Event(), list[int]()
     async with asyncio.TaskGroup() as tasks:
         for size in (4, 5, 3, 1):
             tasks.create_task(hold(budget, size, end, began))
@@ -36,7 +30,7 @@ async def test_no_more_is_held_at_once_than_the_budget_has() -> None:
 
 
 async def test_what_is_larger_than_the_budget_gets_all_of_it() -> None:
-    budget = ByteBudget(10)
+    budget = ByteBudget(10, wait_seconds=0.05)
     async with budget.hold(1_000):
         with pytest.raises(Busy, match="no room for 1 bytes"):
             async with budget.hold(1):
@@ -46,7 +40,7 @@ async def test_what_is_larger_than_the_budget_gets_all_of_it() -> None:
 
 
 async def test_who_gives_up_waiting_holds_up_nobody() -> None:
-    budget, end, began = ByteBudget(10), asyncio.Event(), list[int]()
+    budget, end, began = ByteBudget(10, wait_seconds=0.05), asyncio.Event(), list[int]()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(hold(budget, 6, end, began))
         await turns()
@@ -62,7 +56,7 @@ async def test_who_gives_up_waiting_holds_up_nobody() -> None:
 
 
 async def test_who_is_cancelled_in_its_turn_gives_it_back() -> None:
-    budget, end, began = ByteBudget(10), asyncio.Event(), list[int]()
+    budget, end, began = ByteBudget(10, wait_seconds=0.05), asyncio.Event(), list[int]()
     async with budget.hold(10):
         waiting = asyncio.create_task(hold(budget, 10, end, began))
         await turns()
@@ -75,7 +69,7 @@ async def test_who_is_cancelled_in_its_turn_gives_it_back() -> None:
 
 
 async def test_what_moves_to_another_budget_makes_room_for_others() -> None:
-    budget, other = ByteBudget(10), ByteBudget(5)
+    budget, other = ByteBudget(10, wait_seconds=0.05), ByteBudget(5, wait_seconds=0.05)
     async with budget.hold(10) as held:
         held.move(other)
         async with budget.hold(10) as second:
@@ -85,10 +79,10 @@ async def test_what_moves_to_another_budget_makes_room_for_others() -> None:
 
 
 async def test_what_was_released_is_given_back_once() -> None:
-    budget = ByteBudget(10)
+    budget = ByteBudget(10, wait_seconds=0.05)
     async with budget.hold(10) as held:
         held.release()
-        held.move(ByteBudget(1))
+        held.move(ByteBudget(1, wait_seconds=0.05))
         budget.take(10)
     with pytest.raises(Busy):
         budget.take(1)

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from fastapi import Request
 
-from chassis import deliveries
-from chassis.deliveries import PIECE, SUCCESS, Intake
+from chassis.deliveries import LARGE_SECONDS, PIECE, SUCCESS, Intake
 from chassis.errors import Rejected
 from chassis.pieces import MAX_REST, MAX_STRING, Pieces
 from chassis.settings import MAX_MESSAGE
@@ -51,7 +50,9 @@ def handler() -> Handler:
     return Handler()
 
 
-async def take(body: bytes, handler: Handler, chunk: int = 65_536) -> Any:
+async def take(
+    body: bytes, handler: Handler, chunk: int = 65_536, large_seconds: float = LARGE_SECONDS
+) -> Any:
     chunks = iter([body[at : at + chunk] for at in range(0, len(body), chunk)])
 
     async def receive() -> dict[str, Any]:
@@ -59,7 +60,7 @@ async def take(body: bytes, handler: Handler, chunk: int = 65_536) -> Any:
         return {"type": "http.request", "body": part, "more_body": bool(part)}
 
     scope = {"type": "http", "headers": [(b"content-length", b"%d" % len(body))]}
-    return await Intake().take(Request(scope, receive), handler.answer)
+    return await Intake(large_seconds=large_seconds).take(Request(scope, receive), handler.answer)
 
 
 def answers(taken: Any) -> list[str]:
@@ -140,10 +141,9 @@ def a_hundred_megabytes() -> Iterator[bytes]:
 
 
 async def test_what_a_large_delivery_has_no_time_for_comes_again(
-    handler: Handler, monkeypatch: pytest.MonkeyPatch
+    handler: Handler,
 ) -> None:
-    monkeypatch.setattr(deliveries, "LARGE_SECONDS", -1)
-    taken = await take(bulk(*[b"x" * PIECE] * 3), handler)
+    taken = await take(bulk(*[b"x" * PIECE] * 3), handler, large_seconds=-1)
     assert answers(taken) == ["RETRY"] * 3
     assert handler.together == []
 

@@ -3,7 +3,7 @@ from pydantic import SecretStr
 
 from chassis.service import Service
 from chassis.settings import ServiceSettings
-from chassis.testing import MemoryBroker, MemoryStore, running
+from chassis.testing import memory_ports, running
 from chassis.testing.bank import handlers
 
 GUARDED = ["/dapr/subscribe", "/dead-letters"]
@@ -12,7 +12,7 @@ POSTED = ["/events/deposit", "/events/anything", "/commands/deposit", "/commands
 
 def bank(settings: ServiceSettings, token: str | None) -> Service:
     known = settings.model_copy(update={"app_api_token": SecretStr(token) if token else None})
-    service = Service(known, title="Bank", store=MemoryStore(), broker=MemoryBroker())
+    service = Service(known, title="Bank", ports=memory_ports())
     service.subscribe(handlers)
     service.answer(handlers)
     return service

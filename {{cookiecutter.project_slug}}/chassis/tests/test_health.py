@@ -1,11 +1,9 @@
 import pytest
 
-from chassis import health
 from chassis.health import sidecar_ready
 from chassis.service import Service
 from chassis.settings import ServiceSettings
-from chassis.sidecar import Sidecar
-from chassis.testing import running
+from chassis.testing import MemorySidecar, memory_ports, running
 
 
 async def test_a_service_is_alive_without_its_sidecar(service: Service) -> None:
@@ -29,12 +27,9 @@ async def test_a_service_is_not_ready_before_its_workflows_are_hosted(service: S
     assert "workflow host" in response.json()["detail"]
 
 
-async def test_waiting_for_the_sidecar_ends_after_the_start_timeout(
-    settings: ServiceSettings,
-) -> None:
-    impatient = settings.model_copy(update={"start_timeout_seconds": 0.05})
+async def test_waiting_for_the_sidecar_ends_after_the_start_timeout() -> None:
     with pytest.raises(TimeoutError):
-        await sidecar_ready(impatient)
+        await sidecar_ready(MemorySidecar(is_well=False), 0.05)
 
 
 @pytest.mark.parametrize(
@@ -46,21 +41,10 @@ async def test_waiting_for_the_sidecar_ends_after_the_start_timeout(
     ],
 )
 async def test_a_service_is_ready_once_its_sidecar_has_broker_and_store(
-    monkeypatch: pytest.MonkeyPatch,
-    settings: ServiceSettings,
-    loaded: set[str],
-    status: int,
-    said: str,
+    settings: ServiceSettings, loaded: set[str], status: int, said: str
 ) -> None:
-    async def answers(*_: object) -> bool:
-        return True
-
-    async def components(_: Sidecar) -> frozenset[str]:
-        return frozenset(loaded)
-
-    monkeypatch.setattr(health, "_answers", answers)
-    monkeypatch.setattr(Sidecar, "components", components)
-    async with running(Service(settings, title="Bank")) as client:
+    ports = memory_ports(sidecar=MemorySidecar(loaded=frozenset(loaded)))
+    async with running(Service(settings, title="Bank", ports=ports)) as client:
         response = await client.get("/readyz")
     assert response.status_code == status
     assert said in response.json().get("detail", "")

@@ -11,18 +11,18 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from chassis import budget, processor, subscriptions
+from chassis.budget import ByteBudget
 from chassis.cloudevents import envelope
 from chassis.deadletters import DeadLetter, retries
-from chassis.deadletters.letter import Summary, letter_id
+from chassis.deadletters.letter import Kind, Summary, letter_id
 from chassis.deadletters.pages import DIRECTORY, PAGE_SIZE, letter_key, page_key
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers
 from chassis.inbox import InboxRecord, inbox_key
-from chassis.ports import Stored
+from chassis.ports import CLOCK, Stored
 from chassis.service import Service
 from chassis.settings import ServiceSettings
-from chassis.testing import MemoryBroker, MemoryStore, running
+from chassis.testing import MemoryBroker, MemoryStore, memory_ports, running
 from chassis.testing.bank import Deposit, Deposited, deposit
 from chassis.transaction import Transaction
 
@@ -37,6 +37,12 @@ class Handler:
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
         self.runs = 0
+
+    @property
+    def handlers(self) -> Handlers:
+        handlers = Handlers()
+        handlers.on(Deposit)(self.handle)
+        return handlers
 
     async def handle(self, asked: Deposit, tx: Transaction) -> Deposited:
         self.runs += 1
@@ -57,12 +63,6 @@ def handler() -> Handler:
     return Handler()
 
 
-@pytest.fixture(autouse=True)
-def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
-
-
 @pytest.fixture
 def settings(settings: ServiceSettings) -> ServiceSettings:
     limits = {"retry_seconds": 0.2, "unknown_retry_seconds": 0.1}
@@ -72,11 +72,15 @@ def settings(settings: ServiceSettings) -> ServiceSettings:
 def compose(
     settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker, handler: Handler
 ) -> Service:
-    handlers = Handlers()
-    handlers.on(Deposit)(handler.handle)
-    service = Service(settings, title="Bank", store=store, broker=broker)
-    service.subscribe(handlers)
+    service = Service(settings, title="Bank", ports=memory_ports(store=store, broker=broker))
+    service.subscribe(handler.handlers)
+    pause(service, 0.01)
     return service
+
+
+def pause(service: Service, seconds: float) -> None:
+    retries = service.subscriptions.retries
+    retries.first_pause = retries.longest_pause = seconds
 
 
 @pytest.fixture
@@ -94,6 +98,12 @@ async def deliver(client: httpx.AsyncClient, *raws: bytes) -> list[str]:
 
 async def letters(service: Service) -> list[Summary]:
     return list((await service.dead_letters.page(None)).letters)
+
+
+def letter_of(raw: bytes, kind: Kind = "retrying") -> DeadLetter:
+    return DeadLetter.of(
+        raw, topic="deposit", kind=kind, cause="", attempts=1, arrived_at=CLOCK.now()
+    )
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
@@ -166,11 +176,10 @@ async def test_what_waits_for_room_is_not_given_up(
     settings: ServiceSettings,
     store: MemoryStore,
     broker: MemoryBroker,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(processor, "GROUP_SECONDS", 0.01)
-    monkeypatch.setattr(processor, "MAX_SLOW", 1)
     bank = compose(settings, store, broker, handler := Handler())
+    bank.processor.group_seconds = 0.01
+    bank.processor.max_slow = 1
     handler.may_go_on.clear()
     second = envelope(Deposit(amount=5), id="2", source="test", traceparent=None)
     async with running(bank) as client:
@@ -189,11 +198,9 @@ async def test_what_waits_for_room_in_memory_is_not_given_up(
     store: MemoryStore,
     broker: MemoryBroker,
     handler: Handler,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(budget, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(subscriptions, "MAX_HANDLED", 1)
     bank = compose(settings, store, broker, handler)
+    bank.subscriptions.handled = ByteBudget(1, wait_seconds=0.01)
     handler.may_go_on.clear()
     second = envelope(Deposit(amount=5), id="2", source="test", traceparent=None)
     async with running(bank) as client:
@@ -211,10 +218,7 @@ async def test_large_messages_that_hang_hold_back_no_small_one(
     settings: ServiceSettings,
     store: MemoryStore,
     broker: MemoryBroker,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(processor, "GROUP_SECONDS", 0.01)
-    monkeypatch.setattr(subscriptions, "SLOW_SECONDS", 60)
     hang = asyncio.Event()
 
     async def hanging(asked: Deposit, tx: Transaction) -> Deposited:
@@ -224,7 +228,10 @@ async def test_large_messages_that_hang_hold_back_no_small_one(
 
     handlers = Handlers()
     handlers.on(Deposit)(hanging)
-    bank = Service(settings, title="Bank", store=store, broker=broker)
+    bank = Service(settings, title="Bank", ports=memory_ports(store=store, broker=broker))
+    bank.processor.group_seconds = 0.01
+    bank.subscriptions.slow_seconds = 60
+    pause(bank, 0.01)
     bank.subscribe(handlers)
     large = [
         envelope(Deposit(account=f"hung-{n}"), id=f"hung-{n}", source="test", traceparent=None)
@@ -277,9 +284,8 @@ async def test_a_delivery_does_not_wait_for_its_slowest_message(
     service: Service,
     handler: Handler,
     store: MemoryStore,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chassis.subscriptions.SLOW_SECONDS", 0.05)
+    service.subscriptions.slow_seconds = 0.05
     handler.may_go_on.clear()
     async with delivered(service):
         (letter,) = await letters(service)
@@ -336,10 +342,10 @@ async def test_who_looks_for_what_is_to_be_tried_again_reads_no_other_pages(
     bank = compose(settings, store, broker, Handler())
     bank.start()
     for n in range(2 * PAGE_SIZE):
-        dead = DeadLetter.of(b"%d" % n, topic="deposit", kind="unknown", cause="", attempts=1)
+        dead = letter_of(b"%d" % n, "unknown")
         await bank.dead_letters.keep(dead)
     raw = EVENT.on_the_wire()
-    letter = DeadLetter.of(raw, topic="deposit", kind="retrying", cause="", attempts=1)
+    letter = letter_of(raw)
     await bank.dead_letters.keep(letter)
     store.pages.clear()
     assert [each.id async for each in bank.dead_letters.retrying()] == [letter.id]
@@ -351,29 +357,37 @@ async def test_who_looks_for_what_is_to_be_tried_again_reads_no_other_pages(
 
 
 async def test_a_directory_of_before_is_read_page_by_page(
-    service: Service, handler: Handler, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    service: Service, handler: Handler, store: MemoryStore
 ) -> None:
-    monkeypatch.setattr(retries, "FIRST_PAUSE", 60)
+    pause(service, 60)
     handler.cause = Unavailable("away")
     async with delivered(service):
         store.put(DIRECTORY, {"pages": [0], "count": 1})
         assert len([each async for each in service.dead_letters.retrying()]) == 1
 
 
-async def test_what_failed_together_is_not_tried_again_together(
-    service: Service, handler: Handler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[tuple[float, float]] = []
+class Drawn:
+    """Draws the lowest each time, and keeps between what."""
 
-    def draw(low: float, high: float) -> float:
-        drawn.append((low, high))
+    def __init__(self) -> None:
+        self.between: list[tuple[float, float]] = []
+
+    def uniform(self, low: float, high: float, /) -> float:
+        self.between.append((low, high))
         return low
 
-    monkeypatch.setattr("chassis.deadletters.retries.random.uniform", draw)
+
+async def test_what_failed_together_is_not_tried_again_together(
+    settings: ServiceSettings, handler: Handler
+) -> None:
+    drawn = Drawn()
+    service = Service(settings, title="Bank", ports=memory_ports(random=drawn))
+    service.subscribe(handler.handlers)
+    pause(service, 0.01)
     handler.cause = Unavailable("away")
     async with delivered(service):
         await until(lambda: _runs(handler, 2))
-    assert (0.005, 0.01) in drawn
+    assert (0.005, 0.01) in drawn.between
 
 
 async def test_a_kept_message_that_cannot_be_read_keeps_no_other_from_being_resumed(
@@ -383,7 +397,7 @@ async def test_a_kept_message_that_cannot_be_read_keeps_no_other_from_being_resu
     bank = compose(settings, store, broker, Handler())
     bank.start()
     for each in (b"of another version", raw):
-        letter = DeadLetter.of(each, topic="deposit", kind="retrying", cause="", attempts=1)
+        letter = letter_of(each)
         await bank.dead_letters.keep(letter)
     store.put(letter_key(letter_id(b"of another version")), {"kind": "of another version"})
     async with running(bank):
@@ -410,12 +424,12 @@ async def test_what_failed_is_kept_without_a_wait_for_what_is_slow(
     store: MemoryStore,
     broker: MemoryBroker,
     handler: Handler,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(processor, "GROUP_SECONDS", 60)
     settings = settings.model_copy(update={"handler_timeout_seconds": 60})
+    bank = compose(settings, store, broker, handler)
+    bank.processor.group_seconds = 60
     handler.may_go_on.clear()
-    async with running(compose(settings, store, broker, handler)) as client:
+    async with running(bank) as client:
         slow = asyncio.create_task(deliver(client, EVENT.on_the_wire()))
         await until(handler.is_running)
         async with asyncio.timeout(5):
@@ -425,9 +439,9 @@ async def test_what_failed_is_kept_without_a_wait_for_what_is_slow(
 
 
 async def test_what_fails_in_one_delivery_is_kept_in_one_commit(
-    service: Service, handler: Handler, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    service: Service, handler: Handler, store: MemoryStore
 ) -> None:
-    monkeypatch.setattr(retries, "FIRST_PAUSE", 60)
+    pause(service, 60)
     handler.cause = Unavailable("away")
     messages = [envelope(Deposit(), id=str(n), source="test", traceparent=None) for n in range(9)]
     async with running(service) as client:
@@ -437,13 +451,13 @@ async def test_what_fails_in_one_delivery_is_kept_in_one_commit(
 
 
 async def test_what_was_discarded_while_it_was_tried_does_not_come_back(
-    service: Service, handler: Handler, monkeypatch: pytest.MonkeyPatch
+    service: Service, handler: Handler, settings: ServiceSettings
 ) -> None:
     handler.cause = ValueError("bug")
     async with delivered(service):
         (letter,) = await letters(service)
         # In the middle of its last attempt, so that it is given up afterwards.
-        monkeypatch.setattr(retries, "_age", lambda _: 3600)
+        settings.unknown_retry_seconds = 1e-9
         handler.may_go_on.clear()
         tried = handler.runs
         await until(lambda: _runs(handler, tried + 1))
@@ -479,9 +493,9 @@ async def _tries_none(service: Service) -> bool:
 
 
 async def test_what_is_tried_again_waits_in_the_store_and_not_in_memory(
-    service: Service, handler: Handler, monkeypatch: pytest.MonkeyPatch
+    service: Service, handler: Handler
 ) -> None:
-    monkeypatch.setattr(retries, "FIRST_PAUSE", 60)
+    pause(service, 60)
     handler.cause = Unavailable("away")
     async with delivered(service):
         assert len(await letters(service)) == 1

@@ -4,9 +4,9 @@ import pytest
 
 from chassis.cloudevents import envelope
 from chassis.service import Service
-from chassis.testing import MemoryStore, running
+from chassis.settings import ServiceSettings
+from chassis.testing import MemoryEngine, MemoryStore, memory_ports, running
 from chassis.testing.bank import Deposit, handlers
-from chassis.workflow_host import WorkflowHost
 
 
 async def test_only_what_is_committed_can_be_looked_up(
@@ -23,18 +23,17 @@ def test_a_service_without_workflows_says_how_to_host_them(service: Service) -> 
 
 
 async def test_a_workflow_host_that_does_not_stop_in_time_stops_no_other_part_from_ending(
-    service: Service, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    settings: ServiceSettings, store: MemoryStore
 ) -> None:
-    async def never(_: WorkflowHost) -> None:
-        raise TimeoutError("the worker did not stop in time")
-
-    monkeypatch.setattr(WorkflowHost, "stop", never)
+    engine = MemoryEngine()
+    service = Service(settings, title="Bank", ports=memory_ports(store=store, engine=engine))
     service.host()
     service.subscribe(handlers)
     event = envelope(Deposit(amount=5), id="1", source="test", traceparent=None)
 
     async def stopped_in_the_middle_of_a_message() -> asyncio.Task[None]:
         async with running(service):
+            engine.workers[0].failures = [TimeoutError("the worker did not stop in time")]
             handling = asyncio.create_task(service.subscriptions.handle(event, "deposit"))
             await asyncio.sleep(0)
         return handling

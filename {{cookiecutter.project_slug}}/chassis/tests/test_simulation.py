@@ -1,21 +1,20 @@
 """The kit, judged on a bank of which it is known what is wrong."""
 
-from collections.abc import Callable
-
 import pytest
 
-from chassis import Handlers, Service, ServiceSettings, Transaction, derived_id
+from chassis import Handlers, Ports, Service, ServiceSettings, Transaction, derived_id
 from chassis.simulation import Broken, Check, Simulation, World
 from chassis.simulation.faults import Fault
-from chassis.testing import MemoryStore, bank
+from chassis.simulation.workspace import Composition
+from chassis.testing import bank, memory_ports
 from chassis.testing.bank import Deposit, Deposited
 
 AMOUNTS = (5, 2)
 
 
-def serving(*handlers: Handlers) -> Callable[[], Service]:
-    def compose() -> Service:
-        service = Service(ServiceSettings(app_id="bank"), title="Bank")
+def serving(*handlers: Handlers) -> Composition:
+    def compose(ports: Ports) -> Service:
+        service = Service(ServiceSettings(app_id="bank"), title="Bank", ports=ports)
         for each in handlers:
             service.subscribe(each)
         return service
@@ -141,8 +140,8 @@ def test_random_ids_do_no_harm_as_long_as_outcomes_are_recorded(
 
 
 def test_a_service_that_is_not_composed_of_the_chassis_alone_is_refused() -> None:
-    def with_a_store_of_its_own() -> Service:
-        return Service(ServiceSettings(app_id="bank"), title="Bank", store=MemoryStore())
+    def with_ports_of_its_own(_: Ports) -> Service:
+        return Service(ServiceSettings(app_id="bank"), title="Bank", ports=memory_ports())
 
-    with pytest.raises(TypeError, match="bank brings a store or a broker of its own"):
-        Simulation([with_a_store_of_its_own], two_deposits).replay([])
+    with pytest.raises(TypeError, match="bank is not composed of the ports that it is given"):
+        Simulation([with_ports_of_its_own], two_deposits).replay([])

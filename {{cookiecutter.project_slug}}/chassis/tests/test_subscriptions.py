@@ -11,7 +11,7 @@ from chassis.cloudevents import envelope
 from chassis.errors import Unavailable
 from chassis.service import Service
 from chassis.settings import ServiceSettings
-from chassis.testing import MemoryBroker, MemoryStore, running
+from chassis.testing import MemoryBroker, MemoryStore, memory_ports, running
 from chassis.testing.bank import Deposit, handlers
 
 
@@ -70,7 +70,7 @@ async def test_messages_come_one_by_one_where_that_is_asked_for(
     settings: ServiceSettings, store: MemoryStore, broker: MemoryBroker
 ) -> None:
     one_by_one = settings.model_copy(update={"bulk_delivery": False})
-    service = Service(one_by_one, title="Bank", store=store, broker=broker)
+    service = Service(one_by_one, title="Bank", ports=memory_ports(store=store, broker=broker))
     service.subscribe(handlers)
     async with running(service) as client:
         for subscription in (await client.get("/dapr/subscribe")).json():

@@ -5,6 +5,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from chassis.ports import CLOCK
 from chassis.timers import Timers
 
 NAME = "trip.a.b"
@@ -51,7 +52,7 @@ def process() -> Process:
 
 @pytest.fixture
 async def timers(app: FastAPI, jobs: Jobs, process: Process) -> Timers:
-    timers = Timers(app, jobs)
+    timers = Timers(app, jobs, CLOCK)
     timers.on("trip", process.due)
     await timers.start("trip", "a.b", timedelta(seconds=15))
     return timers
@@ -98,7 +99,7 @@ async def test_a_timer_of_another_version_is_left_alone(
 
 
 def test_two_timers_of_one_kind_are_refused(app: FastAPI, jobs: Jobs, process: Process) -> None:
-    timers = Timers(app, jobs)
+    timers = Timers(app, jobs, CLOCK)
     timers.on("trip", process.due)
     with pytest.raises(ValueError, match="there is a timer trip"):
         timers.on("trip", process.due)

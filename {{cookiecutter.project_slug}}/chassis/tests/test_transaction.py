@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,6 +11,7 @@ from chassis.testing import MemoryStore
 from chassis.testing.bank import Deposit
 from chassis.transaction import Snapshot, Transaction
 
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 CAUSE = envelope(Deposit(), id="1", source="test", traceparent=None)
 
 
@@ -20,7 +22,7 @@ def snapshot(store: MemoryStore) -> Snapshot:
 
 @pytest.fixture
 def tx(snapshot: Snapshot) -> Transaction:
-    return Transaction(snapshot, CAUSE)
+    return Transaction(snapshot, CAUSE, NOW)
 
 
 async def test_an_absent_key_reads_as_none(tx: Transaction) -> None:
@@ -82,12 +84,12 @@ async def test_what_the_group_has_put_is_deleted_before_it_is_stored(
     await tx.get("ada", int)
     tx.put("ada", 5)
     tx.apply()
-    later = Transaction(snapshot, CAUSE)
+    later = Transaction(snapshot, CAUSE, NOW)
     await later.get("ada", int)
     later.delete("ada")
     later.apply()
     assert snapshot.writes == {}
-    assert await Transaction(snapshot, CAUSE).get("ada", int) is None
+    assert await Transaction(snapshot, CAUSE, NOW).get("ada", int) is None
 
 
 @pytest.mark.parametrize(
@@ -107,15 +109,15 @@ async def test_a_store_refuses_what_daprd_would_misunderstand(
 async def test_transactions_side_by_side_read_in_one_call(
     snapshot: Snapshot, store: MemoryStore
 ) -> None:
-    transactions = [Transaction(snapshot, CAUSE) for _ in range(3)]
+    transactions = [Transaction(snapshot, CAUSE, NOW) for _ in range(3)]
     keys = ["ada", "bob", "ada"]
     await asyncio.gather(*(tx.get(key, int) for tx, key in zip(transactions, keys, strict=True)))
     assert store.reads == [["ada", "bob"]]
 
 
 async def test_a_key_is_fetched_once_for_a_group(snapshot: Snapshot, store: MemoryStore) -> None:
-    await Transaction(snapshot, CAUSE).get("ada", int)
-    await Transaction(snapshot, CAUSE).get_all(["ada", "bob"], int)
+    await Transaction(snapshot, CAUSE, NOW).get("ada", int)
+    await Transaction(snapshot, CAUSE, NOW).get_all(["ada", "bob"], int)
     assert store.reads == [["ada"], ["bob"]]
 
 
@@ -131,8 +133,8 @@ async def test_a_transaction_that_ends_early_does_not_end_the_read_of_another(
     snapshot: Snapshot, store: MemoryStore
 ) -> None:
     store.put("ada", 5)
-    hasty = asyncio.create_task(Transaction(snapshot, CAUSE).get("ada", int))
-    patient = asyncio.create_task(Transaction(snapshot, CAUSE).get("ada", int))
+    hasty = asyncio.create_task(Transaction(snapshot, CAUSE, NOW).get("ada", int))
+    patient = asyncio.create_task(Transaction(snapshot, CAUSE, NOW).get("ada", int))
     await asyncio.sleep(0)
     hasty.cancel()
     assert await patient == 5
@@ -144,7 +146,7 @@ async def test_a_transaction_sees_an_earlier_one_of_its_group(
     await tx.get("ada", int)
     tx.put("ada", 5)
     tx.apply()
-    later = Transaction(snapshot, CAUSE)
+    later = Transaction(snapshot, CAUSE, NOW)
     assert await later.get("ada", int) == 5
     later.put("ada", 6)
     later.apply()
@@ -161,7 +163,7 @@ async def test_what_json_cannot_hold_is_rejected_when_it_is_put(tx: Transaction)
 async def test_a_transaction_is_overtaken_when_another_writes_what_it_has_read(
     snapshot: Snapshot, tx: Transaction
 ) -> None:
-    faster = Transaction(snapshot, CAUSE)
+    faster = Transaction(snapshot, CAUSE, NOW)
     await tx.get("ada", int)
     await faster.get("ada", int)
     faster.put("ada", 5)
@@ -180,13 +182,13 @@ async def test_a_read_that_comes_late_does_not_undo_a_write_of_the_group() -> No
             return found
 
     snapshot = Snapshot(Slow())
-    writer = Transaction(snapshot, CAUSE)
+    writer = Transaction(snapshot, CAUSE, NOW)
     reading = asyncio.create_task(writer.get("ada", int))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    late = asyncio.create_task(Transaction(snapshot, CAUSE).get("ada", int))
+    late = asyncio.create_task(Transaction(snapshot, CAUSE, NOW).get("ada", int))
     await reading
     writer.put("ada", 5)
     writer.apply()
     assert await late == 5
-    assert await Transaction(snapshot, CAUSE).get("ada", int) == 5
+    assert await Transaction(snapshot, CAUSE, NOW).get("ada", int) == 5

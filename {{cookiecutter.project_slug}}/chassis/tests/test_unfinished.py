@@ -1,59 +1,42 @@
 import asyncio
-import itertools
-import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
-from chassis import unfinished as module
 from chassis.cloudevents import envelope
 from chassis.errors import StaleWrite, Unavailable
 from chassis.handlers import Step, step
 from chassis.inbox import Inbox
-from chassis.ports import Stored, Write
+from chassis.ports import CLOCK, Stored, Write
 from chassis.processor import Processor
-from chassis.saga import Choreography
-from chassis.testing import MemoryBroker, MemoryStore, running
+from chassis.saga import Choreography, Progress
+from chassis.service import Service
+from chassis.settings import ServiceSettings
+from chassis.testing import MemoryBroker, MemoryStore, memory_ports, running
 from chassis.testing.bank import Deposit
-from chassis.testing.trip_service import Trips
 from chassis.testing.trips import TRIP
 from chassis.transaction import Transaction
 from chassis.unfinished import DIRECTORY, PAGE, SWEPT, Names, Page, Unfinished
 
 
-class Clock:
-    """The time, so many seconds ahead."""
-
-    ahead = 0.0
-
-    monotonic = staticmethod(time.monotonic)
-
-    def time(self) -> float:
-        return time.time() + self.ahead
+def replica(**options: Any) -> Unfinished:
+    """A trip has ended when its record is "over". No sweep relies on one of a moment ago."""
+    options = {"sweep_seconds": 0, **options}
+    return Unfinished(lambda id: f"trip:{id}", str, lambda record: record == "over", **options)
 
 
-def replica() -> Unfinished:
-    """A trip has ended when its record is "over"."""
-    return Unfinished(lambda id: f"trip:{id}", str, lambda record: record == "over")
+def later(seconds: float = 0) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
 @pytest.fixture
 def unfinished() -> Unfinished:
     return replica()
-
-
-@pytest.fixture(autouse=True)
-def always_due(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No sweep relies on one that was made a moment ago."""
-    monkeypatch.setattr(module, "SWEEP_SECONDS", 0)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(module, "time", clock)
-    return clock
 
 
 def beginning(unfinished: Unfinished) -> Step:
@@ -117,10 +100,10 @@ async def test_what_has_begun_on_several_replicas_is_listed(store: MemoryStore) 
 async def test_what_has_ended_is_listed_no_more(store: MemoryStore, unfinished: Unfinished) -> None:
     await begin(store, unfinished, *ids(2 * PAGE))
     end(store, *ids(2 * PAGE - 1))
-    await replica().sweep(store)
+    await replica().sweep(store, later())
     assert "0099" in listed(store)
     end(store, "0099")
-    await replica().sweep(store)
+    await replica().sweep(store, later())
     assert listed(store) == []
     assert store.table.keys("unfinished:") == [SWEPT]
 
@@ -130,7 +113,7 @@ async def test_what_is_swept_away_while_it_is_idle_begins_again(
 ) -> None:
     await begin(store, unfinished, "1")
     end(store, "1")
-    await unfinished.sweep(store)
+    await unfinished.sweep(store, later())
     await begin(store, unfinished, "2")
     assert listed(store) == ["2"]
 
@@ -140,7 +123,7 @@ async def test_a_long_page_with_few_that_have_not_ended_is_shortened(
 ) -> None:
     await begin(store, unfinished, *ids(PAGE + 1))
     end(store, *ids(PAGE - 1))
-    await unfinished.sweep(store)
+    await unfinished.sweep(store, later())
     assert listed(store) == ids(PAGE + 1)[-2:]
 
 
@@ -150,7 +133,7 @@ async def test_what_has_no_record_any_more_is_taken_for_ended(
     await begin(store, unfinished, "1")
     record = (await store.read(["trip:1"]))["trip:1"]
     await store.commit([Write("trip:1", None, record.etag)])
-    await unfinished.sweep(store)
+    await unfinished.sweep(store, later())
     assert listed(store) == []
 
 
@@ -161,107 +144,116 @@ async def test_a_sweep_that_loses_races_loses_nothing_else(
     await begin(store, unfinished, "1", "2")
     end(store, "1", "2")
     store.failures = [StaleWrite("lost")] * lost_races
-    await unfinished.sweep(store)
+    await unfinished.sweep(store, later())
     store.failures = []
     await begin(store, unfinished, "3")
     assert listed(store) == left
-    assert unfinished.age == 0
+    assert unfinished.age(later()) == 0
 
 
 async def test_the_list_has_an_end(
-    store: MemoryStore, unfinished: Unfinished, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore,
 ) -> None:
-    monkeypatch.setattr(module, "MAX_PAGES", 2)
+    unfinished = replica(max_pages=2)
     await begin(store, unfinished, *ids(10 * PAGE))
     assert listed(store) == ids(10 * PAGE)[: 2 * PAGE]
 
 
 async def test_the_age_is_that_of_the_oldest_one_that_has_not_ended(
-    store: MemoryStore, unfinished: Unfinished, clock: Clock
+    store: MemoryStore, unfinished: Unfinished
 ) -> None:
-    assert unfinished.age == 0
+    assert unfinished.age(later()) == 0
     for id in ids(3):
         await begin(store, unfinished, id)
-    clock.ahead = 100
-    await unfinished.sweep(store)
-    assert 100 <= unfinished.age < 110
+    await unfinished.sweep(store, later(100))
+    assert 100 <= unfinished.age(later(100)) < 110
 
     end(store, *ids(3))
-    await unfinished.sweep(store)
-    assert unfinished.age == 0
-
-
-async def test_a_sweep_that_takes_too_long_shows_the_oldest_that_it_has_seen(
-    store: MemoryStore, unfinished: Unfinished, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await begin(store, unfinished, *ids(3 * PAGE))
-    clock.ahead = 100
-    # Every look at the clock takes 15 s.
-    later = itertools.count(0, 15)
-    monkeypatch.setattr(clock, "monotonic", lambda: next(later))
-    store.reads.clear()
-    await unfinished.sweep(store)
-    assert unfinished.age >= 100
-    assert sum(any(key.startswith("trip:") for key in keys) for keys in store.reads) == 1
+    await unfinished.sweep(store, later())
+    assert unfinished.age(later()) == 0
 
 
 async def test_a_process_that_starts_again_knows_the_age(
-    store: MemoryStore, unfinished: Unfinished, clock: Clock
+    store: MemoryStore, unfinished: Unfinished
 ) -> None:
     await begin(store, unfinished, "1")
-    clock.ahead = 100
     restarted = replica()
-    await restarted.sweep(store)
-    assert restarted.age >= 100
+    await restarted.sweep(store, later(100))
+    assert restarted.age(later(100)) >= 100
 
 
 async def test_a_replica_takes_the_age_from_the_one_that_has_just_swept(
-    store: MemoryStore, unfinished: Unfinished, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore,
 ) -> None:
-    monkeypatch.setattr(module, "SWEEP_SECONDS", 30)
+    unfinished, other = replica(sweep_seconds=30), replica(sweep_seconds=30)
     await begin(store, unfinished, "1")
-    clock.ahead = 100
-    await unfinished.sweep(store)
+    await unfinished.sweep(store, later(100))
     before = len(store.reads)
-    other = replica()
-    await other.sweep(store)
+    await other.sweep(store, later(100))
     assert len(store.reads) == before + 1
-    assert other.age >= 100
+    assert other.age(later(100)) >= 100
 
-    clock.ahead = 130
     end(store, "1")
-    await other.sweep(store)
-    assert other.age == 0
+    await other.sweep(store, later(130))
+    assert other.age(later(130)) == 0
 
 
-async def test_the_age_is_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
-    swept = asyncio.Event()
+class Ahead:
+    """A clock that is so many seconds ahead."""
 
-    async def sweep(*_: object) -> None:
-        swept.set()
-
-    monkeypatch.setattr(Unfinished, "sweep", sweep)
-    monkeypatch.setattr(Unfinished, "age", 42.0)
-    trips = Trips()
-    trips.sagas.run(Choreography(TRIP))
-    async with running(trips) as client, asyncio.timeout(5):
-        await swept.wait()
-        page = (await client.get("/metrics")).text
-    assert "\nunfinished_process_age_seconds 42.0" in page
+    def now(self) -> datetime:
+        return later(4200)
 
 
-async def test_the_age_is_watched_however_often_the_store_is_away(
-    store: MemoryStore, unfinished: Unfinished, monkeypatch: pytest.MonkeyPatch
+async def test_a_sweep_that_takes_too_long_shows_the_oldest_that_it_has_seen(
+    store: MemoryStore,
 ) -> None:
-    calls = asyncio.Semaphore(0)
+    unfinished = replica(max_sweep_seconds=0.2)
+    await begin(store, unfinished, *ids(3 * PAGE))
 
-    async def away(_: Sequence[str]) -> Mapping[str, Stored]:
-        calls.release()
-        raise [Unavailable("the store is away"), KeyError("a bug")][calls._value % 2]
+    class Slow(MemoryStore):
+        async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+            await asyncio.sleep(0.15)
+            return await store.read(keys)
 
-    monkeypatch.setattr(store, "read", away)
-    watching = asyncio.create_task(unfinished.watch(store))
+    store.reads.clear()
+    await unfinished.sweep(Slow(), later(100))
+    assert unfinished.age(later(100)) >= 100
+    assert sum(any(key.startswith("trip:") for key in keys) for keys in store.reads) == 1
+
+
+async def test_the_age_is_a_metric(settings: ServiceSettings, store: MemoryStore) -> None:
+    service = Service(settings, title="Trips", ports=memory_ports(store=store, clock=Ahead()))
+    service.sagas.run(Choreography(TRIP))
+    unfinished = service.sagas.unfinished
+    await begin(store, unfinished, "1")
+    store.put("1", Progress("1"))
+    async with running(service) as client, asyncio.timeout(5):
+        while "\nunfinished_process_age_seconds 42" not in await metrics(client):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def metrics(client: httpx.AsyncClient) -> str:
+    return (await client.get("/metrics")).text
+
+
+class Away(MemoryStore):
+    """A store that fails in one way, then in another, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = asyncio.Semaphore(0)
+        self.errors = cycle([Unavailable("the store is away"), KeyError("a bug")])
+
+    async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        self.calls.release()
+        raise next(self.errors)
+
+
+async def test_the_age_is_watched_however_often_the_store_is_away(unfinished: Unfinished) -> None:
+    store = Away()
+    watching = asyncio.create_task(unfinished.watch(store, CLOCK))
     async with asyncio.timeout(5):
         for _ in range(3):
-            await calls.acquire()
+            await store.calls.acquire()
     watching.cancel()

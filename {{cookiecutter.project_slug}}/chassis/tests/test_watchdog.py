@@ -2,19 +2,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
-import pytest
-
 from chassis import watchdog
 from chassis.errors import Unavailable
-from chassis.settings import ServiceSettings
-from chassis.sidecar import Sidecar
+from chassis.testing import MemorySidecar
 
 HOSTING = frozenset({"dapr.internal.default.bank.activity", "dapr.internal.default.bank.workflow"})
 
 
-class FakeSidecar(Sidecar):
+class FakeSidecar(MemorySidecar):
     def __init__(self, answer: Callable[[], frozenset[str]]) -> None:
-        super().__init__(ServiceSettings(app_id="bank"))
+        super().__init__()
         self.answer = answer
         self.asked = 0
         self.shut_downs = 0
@@ -30,17 +27,11 @@ class FakeSidecar(Sidecar):
 @asynccontextmanager
 async def watched(answer: Callable[[], frozenset[str]]) -> AsyncIterator[FakeSidecar]:
     sidecar = FakeSidecar(answer)
-    watching = asyncio.create_task(watchdog.watch(sidecar))
+    watching = asyncio.create_task(watchdog.watch(sidecar, poll=0.001, patience=0.05))
     try:
         yield sidecar
     finally:
         watching.cancel()
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(watchdog, "PATIENCE_SECONDS", 0.05)
 
 
 async def asked(sidecar: FakeSidecar, times: int) -> None:

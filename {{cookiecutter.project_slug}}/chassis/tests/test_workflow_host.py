@@ -1,4 +1,4 @@
-"""The host between engine and activities, with stand-ins for the SDK's worker and client."""
+"""The host between engine and activities."""
 
 import asyncio
 import json
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from chassis import CloudEvent, Rejected, Service, Unavailable, Workflows, envelope
 from chassis.logs import configure_logging
+from chassis.testing import MemoryEngine
 from chassis.testing.bank import Deposited
 from chassis.workflow_host import MAX_CAUSE, WorkflowHost
 
@@ -50,35 +51,6 @@ async def work(job: Job, service: Service) -> Job:
     return job
 
 
-class Runtime:
-    """The SDK's worker: it keeps what is registered."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        self.activities: dict[str, Any] = {}
-
-    def register_activity(self, function: Any, *, name: str) -> None:
-        self.activities[name] = function
-
-    def start(self) -> None:
-        pass
-
-    def shutdown(self) -> None:
-        pass
-
-
-class Client:
-    """The SDK's client. It fails with the error, if there is one."""
-
-    error: AioRpcError | None = None
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
-
-    async def raise_workflow_event(self, *_: Any, **__: Any) -> None:
-        if self.error is not None:
-            raise self.error
-
-
 class Context(WorkflowActivityContext):
     workflow_id = "ada"
 
@@ -87,22 +59,26 @@ class Context(WorkflowActivityContext):
 
 
 @pytest.fixture
-async def host(service: Service, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WorkflowHost]:
-    monkeypatch.setattr("chassis.workflow_host.WorkflowRuntime", Runtime)
-    monkeypatch.setattr("chassis.workflow_host.DaprWorkflowClient", Client)
-    monkeypatch.setattr(Client, "error", None)
-    host = WorkflowHost(service.settings, service)
+def engine() -> MemoryEngine:
+    return MemoryEngine()
+
+
+@pytest.fixture
+async def host(service: Service, engine: MemoryEngine) -> AsyncIterator[WorkflowHost]:
+    host = WorkflowHost(service.settings, engine, service)
     host.add(workflows)
     await host.start()
     yield host
     await host.stop()
 
 
-async def run(host: WorkflowHost, job: Job) -> Any:
+async def run(engine: MemoryEngine, job: Job) -> Any:
     """As the worker does: on a loop of its own."""
-    function = host._runtime.activities["work"]  # type: ignore[union-attr]
+    (worker,) = engine.workers
     content = job.model_dump(mode="json")
-    return await asyncio.to_thread(lambda: asyncio.run(function(Context(), content)))
+    return await asyncio.to_thread(
+        lambda: asyncio.run(worker.activities["work"](Context(), content))
+    )
 
 
 def says(code: StatusCode, details: str) -> AioRpcError:
@@ -117,9 +93,9 @@ def says(code: StatusCode, details: str) -> AioRpcError:
     ],
 )
 async def test_a_reply_to_a_workflow_that_was_purged_is_done_with(
-    host: WorkflowHost, monkeypatch: pytest.MonkeyPatch, error: AioRpcError
+    host: WorkflowHost, engine: MemoryEngine, error: AioRpcError
 ) -> None:
-    monkeypatch.setattr(Client, "error", error)
+    engine.failures = [error]
     await host.raise_event(REPLY)
 
 
@@ -132,38 +108,41 @@ async def test_a_reply_to_a_workflow_that_was_purged_is_done_with(
     ],
 )
 async def test_a_reply_that_is_not_taken_comes_again(
-    host: WorkflowHost, monkeypatch: pytest.MonkeyPatch, error: AioRpcError
+    host: WorkflowHost, engine: MemoryEngine, error: AioRpcError
 ) -> None:
-    monkeypatch.setattr(Client, "error", error)
+    engine.failures = [error]
     with pytest.raises(Unavailable, match="reply for ada"):
         await host.raise_event(REPLY)
 
 
-async def test_the_result_of_an_activity_is_plain_data(host: WorkflowHost) -> None:
+@pytest.mark.usefixtures("host")
+async def test_the_result_of_an_activity_is_plain_data(engine: MemoryEngine) -> None:
     job = Job(event=REPLY)
-    assert await run(host, job) == job.model_dump(mode="json")
+    assert await run(engine, job) == job.model_dump(mode="json")
 
 
 @pytest.mark.parametrize(
     ("error", "raised"),
     [("rejected", Rejected), ("unavailable", Unavailable), ("a bug", Unavailable)],
 )
+@pytest.mark.usefixtures("host")
 async def test_an_activity_fails_with_a_cause_that_is_short(
-    host: WorkflowHost, error: str, raised: type[Exception]
+    engine: MemoryEngine, error: str, raised: type[Exception]
 ) -> None:
     with pytest.raises(raised, match=error) as failed:
-        await run(host, Job(event=REPLY, error=error))
+        await run(engine, Job(event=REPLY, error=error))
     assert type(failed.value) is raised
     assert len(str(failed.value).encode()) <= MAX_CAUSE
 
 
+@pytest.mark.usefixtures("host")
 async def test_what_an_activity_logs_has_the_subject_and_the_trace_of_its_cause(
-    host: WorkflowHost,
+    engine: MemoryEngine,
 ) -> None:
     with redirect_stdout(StringIO()) as output:
         configure_logging("bank", "INFO")
     with pytest.raises(Unavailable):
-        await run(host, Job(event=REPLY, error="unavailable"))
+        await run(engine, Job(event=REPLY, error="unavailable"))
     at_work, failed = map(json.loads, output.getvalue().splitlines())
     assert at_work["message"] == "at work"
     assert failed["message"].startswith("work of workflow ada failed: unavailable")

@@ -1,13 +1,14 @@
 """A participant or its reply is away for longer than anybody waits, in the middle of a process."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any
 
 import pytest
 
+from chassis import Ports
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Unavailable
 from chassis.saga.asking import Asked, Failure, Steps
@@ -15,9 +16,7 @@ from chassis.saga.declaration import Stage, Step
 from chassis.saga.hybrid import LOOK_EVERY, Hybrid
 from chassis.saga.manager import Manager
 from chassis.saga.progress import Progress
-from chassis.simulation import Check, Simulation, World
-from chassis.simulation.broker import Published, SimulatedBroker
-from chassis.simulation.calls import SimulatedParticipants
+from chassis.simulation import Changed, Check, Simulation, World, unchanged
 from chassis.simulation.process import here
 from chassis.timers import Timers
 from contracts.testing import order_of
@@ -43,51 +42,66 @@ over_pubsub = pytest.mark.parametrize("runner", OVER_PUBSUB, ids=str)
 class Outage:
     """Until then nobody takes the command: calls fail, and the broker has given it up."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, topic: str) -> None:
-        ask, publish = SimulatedParticipants.ask, SimulatedBroker.publish_raw
+    def __init__(self, topic: str, ports: Ports) -> None:
+        self._topic = topic
+        self._ports = ports
 
-        async def ask_in_vain(
-            participants: SimulatedParticipants, app_id: str, command: CloudEvent, asked: str
-        ) -> CloudEvent:
-            if asked == topic and here().world.clock.now < SECONDS:
-                raise Unavailable("HTTP 500: ERR_DIRECT_INVOKE")
-            return await ask(participants, app_id, command, asked)
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        if self._is_lost(topic):
+            raise Unavailable("HTTP 500: ERR_DIRECT_INVOKE")
+        return await self._ports.participants.ask(app_id, command, topic)
 
-        def publish_in_vain(broker: SimulatedBroker, message: Published) -> None:
-            if message.topic != topic or broker._world.clock.now >= SECONDS:
-                publish(broker, message)
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        if not self._is_lost(topic):
+            await self._ports.broker.publish(topic, events)
 
-        monkeypatch.setattr(SimulatedParticipants, "ask", ask_in_vain)
-        monkeypatch.setattr(SimulatedBroker, "publish_raw", publish_in_vain)
+    def _is_lost(self, topic: str) -> bool:
+        return topic == self._topic and here().world.clock.now < SECONDS
+
+    async def close(self) -> None:
+        pass
+
+
+class LateReplies:
+    """They come after their process was undone, and then three times."""
+
+    def __init__(self, name: str, ports: Ports) -> None:
+        self._name = name
+        self._broker = ports.broker
+
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        world = here().world
+        late = [each for each in events if topic == REPLIES and each.type.startswith(self._name)]
+        if world.clock.now >= SECONDS:
+            late = []
+        for number in range(3 if late else 0):
+            delay = SECONDS + number - world.clock.now
+            world.later(delay, lambda: world.broker.publish(topic, late))
+        await self._broker.publish(topic, [each for each in events if each not in late])
+
+
+def late_replies(name: str) -> Changed:
+    return lambda ports: replace(ports, broker=LateReplies(name, ports))
 
 
 @pytest.fixture
-def outage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    topic: str = request.param
-    Outage(monkeypatch, topic)
-    return topic
+def outage(request: pytest.FixtureRequest) -> Changed:
+    def changed(ports: Ports) -> Ports:
+        nobody = Outage(request.param, ports)
+        return replace(ports, participants=nobody, broker=nobody)
+
+    return changed
 
 
 @pytest.fixture(params=["payment-captured", "stock-reserved"])
-def late_reply(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """It comes after its process was undone, and then three times."""
+def late_reply(request: pytest.FixtureRequest) -> str:
     topic: str = request.param
-    publish = SimulatedBroker.publish_raw
-
-    def publish_late(broker: SimulatedBroker, message: Published) -> None:
-        now = broker._world.clock.now
-        is_reply = message.event is not None and message.event.type.startswith(topic)
-        if message.topic != REPLIES or not is_reply or now >= SECONDS:
-            publish(broker, message)
-            return
-        for seconds in range(3):
-            broker._world.later(SECONDS + seconds - now, lambda: publish(broker, message))
-
-    monkeypatch.setattr(SimulatedBroker, "publish_raw", publish_late)
     return topic
 
 
-def simulation(runner: Runner, plan: plans.Plan, ended: Any = lambda _: True) -> Simulation:
+def simulation(
+    runner: Runner, plan: plans.Plan, ended: Any = lambda _: True, changed: Changed = unchanged
+) -> Simulation:
     """`ended`: whether the order has ended as it must."""
 
     def play(world: World) -> Check:
@@ -102,7 +116,7 @@ def simulation(runner: Runner, plan: plans.Plan, ended: Any = lambda _: True) ->
 
         return check
 
-    return of(runner, play)
+    return of(runner, play, changed)
 
 
 def late(order: Order) -> bool:
@@ -120,18 +134,18 @@ def given_up(step: str) -> Any:
 @each_runner
 @pytest.mark.parametrize("outage", [*UNDOS, "dispatch-shipment"], indirect=True)
 def test_what_must_be_answered_is_asked_for_until_its_participant_is_back(
-    runner: Runner, outage: str
+    runner: Runner, outage: Changed
 ) -> None:
-    assert simulation(runner, NO_CARRIER, late).replay([]).violations == []
+    assert simulation(runner, NO_CARRIER, late, outage).replay([]).violations == []
 
 
 @each_runner
 @pytest.mark.parametrize("outage", ["dispatch-shipment"], indirect=True)
 def test_a_process_completes_once_the_participant_of_its_pivot_is_back(
-    runner: Runner, outage: str
+    runner: Runner, outage: Changed
 ) -> None:
     completed = lambda order: late(order) and order.confirmed  # noqa: E731
-    assert simulation(runner, GOOD, completed).replay([]).violations == []
+    assert simulation(runner, GOOD, completed, outage).replay([]).violations == []
 
 
 @each_runner
@@ -141,9 +155,9 @@ def test_a_process_completes_once_the_participant_of_its_pivot_is_back(
     indirect=["outage"],
 )
 def test_a_step_that_is_not_answered_within_its_timeout_is_given_up_and_undone(
-    runner: Runner, outage: str, step: str
+    runner: Runner, outage: Changed, step: str
 ) -> None:
-    assert simulation(runner, GOOD, given_up(step)).replay([]).violations == []
+    assert simulation(runner, GOOD, given_up(step), outage).replay([]).violations == []
 
 
 @over_pubsub
@@ -151,13 +165,14 @@ def test_a_reply_that_comes_after_its_step_was_undone_changes_nothing(
     runner: Runner, late_reply: str
 ) -> None:
     step = next(each for each in FULFILMENT.steps if each.done.__name__ in _name(late_reply))
-    assert simulation(runner, GOOD, given_up(step.name)).replay([]).violations == []
+    changed = late_replies(late_reply)
+    assert simulation(runner, GOOD, given_up(step.name), changed).replay([]).violations == []
 
 
 @each_runner
 @pytest.mark.parametrize("outage", UNDOS, indirect=True)
 def test_a_compensation_that_gives_up_keeps_goods_or_money(
-    monkeypatch: pytest.MonkeyPatch, runner: Runner, outage: str
+    monkeypatch: pytest.MonkeyPatch, runner: Runner, outage: Changed
 ) -> None:
     def undo(steps: Steps, stages: Any) -> Iterator[Any]:
         for step in (step for stage in reversed(stages) for step in stage):
@@ -177,7 +192,7 @@ def test_a_compensation_that_gives_up_keeps_goods_or_money(
 
     monkeypatch.setattr(Steps, "_undo", undo)
     monkeypatch.setattr(Manager, "_not_undone", left)
-    violated = simulation(runner, NO_CARRIER).replay([]).violations
+    violated = simulation(runner, NO_CARRIER, changed=outage).replay([]).violations
     assert any(line.startswith(("I1", "I3")) for line in violated)
 
 
@@ -196,26 +211,26 @@ def test_if_what_nobody_answered_counted_as_not_done_goods_or_money_would_be_kep
 
     monkeypatch.setattr("chassis.saga.asking.Failure", not_done)
     monkeypatch.setattr(Manager, "_failed", refused)
-    violated = simulation(runner, GOOD).replay([]).violations
+    violated = simulation(runner, GOOD, changed=late_replies(late_reply)).replay([]).violations
     assert any(line.startswith(("I1", "I3")) for line in violated)
 
 
 @pytest.mark.parametrize("outage", [*UNDOS, "capture-payment"], indirect=True)
 def test_without_its_timer_a_process_waits_for_ever_for_what_was_lost(
-    monkeypatch: pytest.MonkeyPatch, outage: str
+    monkeypatch: pytest.MonkeyPatch, outage: Changed
 ) -> None:
     async def never(*_: Any) -> None:
         pass
 
     monkeypatch.setattr(Timers, "start", never)
-    violated = simulation(HYBRID, NO_CARRIER).replay([]).violations
+    violated = simulation(HYBRID, NO_CARRIER, changed=outage).replay([]).violations
     assert any("was accepted, and is placed" in line for line in violated)
 
 
+@pytest.mark.parametrize("outage", ["capture-payment"], indirect=True)
 def test_a_timer_of_a_process_whose_start_is_not_stored_yet_goes_on(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, outage: Changed
 ) -> None:
-    Outage(monkeypatch, "capture-payment")
     start = Hybrid._start
 
     async def slow(hybrid: Hybrid, *arguments: Any) -> Any:
@@ -223,7 +238,7 @@ def test_a_timer_of_a_process_whose_start_is_not_stored_yet_goes_on(
         return await start(hybrid, *arguments)
 
     monkeypatch.setattr(Hybrid, "_start", slow)
-    assert simulation(HYBRID, GOOD).replay([]).violations == []
+    assert simulation(HYBRID, GOOD, changed=outage).replay([]).violations == []
 
 
 def _name(topic: str) -> str:

@@ -1,18 +1,17 @@
 """One replica cannot read what another one can, and messages come twice: a refusal is final."""
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from chassis import CommandRefused, Rejected, Transaction, topic_of
+from chassis import CommandRefused, Ports, Rejected, Transaction, topic_of
 from chassis.cloudevents import CloudEvent
 from chassis.handlers import Step
-from chassis.inbox import Delivery, Inbox, Outgoing
+from chassis.inbox import Delivery, Inbox, Outcome, Outgoing
 from chassis.messages import type_of
 from chassis.simulation import schedules
-from chassis.simulation.broker import Published, SimulatedBroker
-from chassis.simulation.calls import SimulatedParticipants
 from chassis.simulation.process import here
 from contracts import CapturePayment
 from simulation.fulfilment import HYBRID, HYBRID_WORKFLOW, ORCHESTRATION, Runner, simulation
@@ -24,43 +23,41 @@ COMMANDED = [ORCHESTRATION, HYBRID, HYBRID_WORKFLOW]
 TOPIC = topic_of(CapturePayment)
 
 
-@pytest.fixture(autouse=True)
-def _half_upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Orders sends what the second replica of payments does not know yet."""
-    run = Step.run
+class Twice:
+    """A proxy sends the request again, and a broker its message."""
 
-    async def run_release(step: Step, event: CloudEvent, tx: Transaction) -> Any:
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        ask = self._ports.participants.ask
+        if topic == TOPIC:
+            asyncio.create_task(ask(app_id, command, topic))  # noqa: RUF006
+        return await ask(app_id, command, topic)
+
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        times = 2 if topic == TOPIC else 1
+        await self._ports.broker.publish(topic, [*events] * times)
+
+    async def close(self) -> None:
+        pass
+
+
+def half_upgraded(ports: Ports) -> Ports:
+    """Orders sends what the second replica of payments does not know yet, and it comes twice."""
+
+    async def run_step(step: Step, event: CloudEvent, tx: Transaction) -> Sequence[Outcome]:
         if step.topic == TOPIC and here().name == "payments-2":
             raise Rejected(f"type {event.type!r} is not known here")
-        return await run(step, event, tx)
+        return await ports.run_step(step, event, tx)
 
-    monkeypatch.setattr(Step, "run", run_release)
-
-
-@pytest.fixture(autouse=True)
-def _twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy sends the request again, and a broker its message."""
-    ask, publish = SimulatedParticipants.ask, SimulatedBroker.publish_raw
-
-    async def ask_twice(
-        participants: SimulatedParticipants, app_id: str, command: CloudEvent, topic: str
-    ) -> CloudEvent:
-        if topic == TOPIC:
-            asyncio.create_task(ask(participants, app_id, command, topic))  # noqa: RUF006
-        return await ask(participants, app_id, command, topic)
-
-    def publish_twice(broker: SimulatedBroker, message: Published) -> None:
-        publish(broker, message)
-        if message.topic == TOPIC:
-            publish(broker, message)
-
-    monkeypatch.setattr(SimulatedParticipants, "ask", ask_twice)
-    monkeypatch.setattr(SimulatedBroker, "publish_raw", publish_twice)
+    twice = Twice(ports)
+    return replace(ports, participants=twice, broker=twice, run_step=run_step)
 
 
 @pytest.mark.parametrize("runner", COMMANDED, ids=str)
 def test_what_one_replica_refused_no_other_one_does(runner: Runner) -> None:
-    simulation(runner).explore(schedules(SCHEDULES))
+    simulation(runner, half_upgraded).explore(schedules(SCHEDULES))
 
 
 @pytest.mark.parametrize("runner", COMMANDED, ids=str)
@@ -76,7 +73,7 @@ def test_a_refusal_that_is_not_recorded_is_none(
         return outgoing
 
     monkeypatch.setattr(Inbox, "run_once", forgetful)
-    fulfilment = simulation(runner)
+    fulfilment = simulation(runner, half_upgraded)
     assert any(
         violation.startswith("I3: order")
         for seed in range(WITHIN)

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from chassis import unfinished as module
 from chassis.saga import Progress
 from chassis.simulation import Check, Simulation, World, schedules
-from chassis.simulation.process import Process, here
+from chassis.simulation.process import Process
 from chassis.unfinished import DIRECTORY, Names, Page, Unfinished
 from invariants import violations
 from simulation import plans
@@ -15,24 +14,6 @@ from simulation.fulfilment import HYBRID, RUNNERS, Run, Runner, of
 
 #: The first sweeps follow each other at once, the others until nothing is listed.
 AT_ONCE, SWEEPS, SECONDS = 12, 80, 30
-
-
-class VirtualTime:
-    @staticmethod
-    def time() -> float:
-        return here().world.clock.time.timestamp()
-
-    @staticmethod
-    def monotonic() -> float:
-        return here().world.clock.now
-
-
-@pytest.fixture(autouse=True)
-def small_pages_often_swept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "time", VirtualTime)
-    monkeypatch.setattr(module, "PAGE", 1)
-    # Each of them is due.
-    monkeypatch.setattr(module, "SWEEP_SECONDS", 0)
 
 
 def listed(world: World) -> set[str]:
@@ -57,7 +38,8 @@ def simulation(runner: Runner) -> Simulation:
         run.begin()
 
         async def sweep(process: Process) -> None:
-            await process.service.sagas.unfinished.sweep(process.service.store)
+            sagas = process.service.sagas
+            await sagas.unfinished.sweep(process.service.store, process.service.clock.now())
 
         def sweep_again(number: int) -> None:
             world.violations += missing(world)
@@ -77,7 +59,12 @@ def simulation(runner: Runner) -> Simulation:
 
         return check
 
-    return of(runner, play)
+    simulated = of(runner, play)
+    for member in simulated.members["orders"]:
+        unfinished = member.service.sagas.unfinished
+        # Small pages, and each sweep is due.
+        unfinished.page, unfinished.sweep_seconds = 1, 0
+    return simulated
 
 
 @pytest.mark.parametrize("runner", RUNNERS, ids=str)

@@ -1,15 +1,17 @@
 """A message gets a new version while the old one is in flight: in events, replies and histories."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
+from chassis import Ports
 from chassis.cloudevents import CloudEvent
-from chassis.handlers import Request, Step
-from chassis.messages import Message, type_of
+from chassis.handlers import Step
+from chassis.inbox import Outcome
+from chassis.messages import type_of
 from chassis.service import Service
-from chassis.simulation import Check, Simulation, World, schedules
+from chassis.simulation import Changed, Check, Simulation, World, schedules, unchanged
 from chassis.simulation.process import here
 from chassis.testing import in_flight
 from chassis.transaction import Transaction
@@ -33,25 +35,27 @@ OLD, NEW = type_of(PaymentCaptured), type_of(PaymentCapturedV2)
 class Upgrade:
     """One replica of payments is of the next release; all others are of the one before it."""
 
-    def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, simulated: Simulation, *, not_at: str = ""
-    ) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, not_at: str = "") -> None:
+        self._monkeypatch, self._not_at = monkeypatch, not_at
         self.read: set[str] = set()
-        run = Step.run
 
-        async def run_release(step: Step, event: CloudEvent, tx: Transaction) -> Any:
-            outcomes = await run(step, event, tx)
+    def teach(self, simulated: Simulation) -> None:
+        """Let the services read the new version, less at the one place."""
+        for reader in readers(simulated):
+            if OLD in reader.messages and reader.place != self._not_at:
+                self._monkeypatch.setitem(reader.messages, NEW, PaymentCapturedV2)
+
+    def changed(self, ports: Ports) -> Ports:
+        async def run_step(step: Step, event: CloudEvent, tx: Transaction) -> Sequence[Outcome]:
+            outcomes = await ports.run_step(step, event, tx)
             self.read.add(event.type)
             return tuple(map(newer, outcomes)) if here().name == "payments-1" else outcomes
 
-        monkeypatch.setattr(Step, "run", run_release)
-        for reader in readers(simulated):
-            if OLD in reader.messages and reader.place != not_at:
-                monkeypatch.setitem(reader.messages, NEW, PaymentCapturedV2)
+        return replace(ports, run_step=run_step)
 
 
 def services(simulated: Simulation) -> Iterator[Service]:
-    for replicas in simulated._members.values():
+    for replicas in simulated.members.values():
         for replica in replicas:
             yield replica.service
 
@@ -61,7 +65,7 @@ def readers(simulated: Simulation) -> Iterator[in_flight.Reader]:
         yield from in_flight.readers(service)
 
 
-def newer(outcome: Message | Request) -> Message | Request:
+def newer(outcome: Outcome) -> Outcome:
     if not isinstance(outcome, PaymentCaptured):
         return outcome
     return PaymentCapturedV2(
@@ -69,7 +73,7 @@ def newer(outcome: Message | Request) -> Message | Request:
     )
 
 
-def simulation(runner: Runner) -> Simulation:
+def simulation(runner: Runner, changed: Changed = unchanged) -> Simulation:
     """Nothing is a dead letter, and no step is given up: there is nothing that nobody can read."""
 
     def play(world: World) -> Check:
@@ -83,7 +87,7 @@ def simulation(runner: Runner) -> Simulation:
 
         return check
 
-    simulated = of(runner, play)
+    simulated = of(runner, play, changed)
     return simulated
 
 
@@ -113,8 +117,9 @@ PLACES = sorted(
 def test_both_versions_are_handled_while_an_upgrade_is_under_way(
     monkeypatch: pytest.MonkeyPatch, runner: Runner
 ) -> None:
-    simulated = simulation(runner)
-    upgrade = Upgrade(monkeypatch, simulated)
+    upgrade = Upgrade(monkeypatch)
+    simulated = simulation(runner, upgrade.changed)
+    upgrade.teach(simulated)
     simulated.explore(schedules(40))
     assert {OLD, NEW} <= upgrade.read
 
@@ -123,8 +128,9 @@ def test_both_versions_are_handled_while_an_upgrade_is_under_way(
 def test_each_place_that_the_check_names_has_to_read_both(
     monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    simulations = [simulation(runner) for runner in RUNNERS]
+    upgrade = Upgrade(monkeypatch, not_at=place)
+    simulations = [simulation(runner, upgrade.changed) for runner in RUNNERS]
     for each in simulations:
-        Upgrade(monkeypatch, each, not_at=place)
+        upgrade.teach(each)
     # Without faults and choices, the first replica of each service does all.
     assert any(each.replay([]).violations for each in simulations)

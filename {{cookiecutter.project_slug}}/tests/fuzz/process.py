@@ -90,7 +90,8 @@ def running(app_id: str, folder: Path) -> Iterator[Running]:
         *("--resources-path", str(folder / "broker")),
     ]
     package = app_id.replace("-", "_")
-    uvicorn = [sys.executable, "-m", "uvicorn", f"{package}.main:app", "--port", str(app)]
+    uvicorn = [sys.executable, "-m", "uvicorn", "--factory", f"{package}.main:app"]
+    uvicorn += ["--port", str(app)]
     with ExitStack() as stack:
         # A gigabyte, which pytest would keep.
         stack.callback(shutil.rmtree, folder / "data")

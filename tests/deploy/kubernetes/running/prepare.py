@@ -108,6 +108,7 @@ def _services(work: Path, base: Path, workspace: Path) -> Iterator[Image]:
                 *(f"{name}={value}" for name, value in PYTHON.items()),
                 "PYTHONPATH=/opt/packages:/app",
                 f"UVICORN_APP={service}.main:app",
+                "UVICORN_FACTORY=true",
             ],
         }
         names = [

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar, TypeVar
 from uuid import UUID, uuid4
 
@@ -16,7 +16,7 @@ from chassis.handlers import Step, step
 from chassis.inbox import Inbox, InboxRecord, inbox_key, to_the_caller
 from chassis.logs import about
 from chassis.messages import Message
-from chassis.ports import Store
+from chassis.ports import Clock, Store
 from chassis.processor import Processor
 from chassis.transaction import Transaction, adapter
 
@@ -72,10 +72,11 @@ class Listed(BaseModel):
 
 
 class KeptLetters:
-    def __init__(self, inbox: Inbox, store: Store, processor: Processor) -> None:
+    def __init__(self, inbox: Inbox, store: Store, processor: Processor, clock: Clock) -> None:
         self._inbox = inbox
         self._store = store
         self._processor = processor
+        self._clock = clock
 
     async def keep(self, letter: DeadLetter) -> None:
         """Returns once it is stored. Raises `Unavailable` or `TimeoutError` if it is not."""
@@ -145,7 +146,8 @@ class KeptLetters:
 
     async def discard(self, letter: DeadLetter, reason: str, by: str) -> Discard:
         """Remove the letter, and keep a record of it."""
-        record = Discard(letter=letter.summary, reason=reason, by=by, at=datetime.now(UTC))
+        now = self._clock.now()
+        record = Discard(letter=letter.summary, reason=reason, by=by, at=now)
         await self._process(record, step(self._discard, Discard))
         log.warning("dead letter %s: discarded by %s: %s", letter.id, by, reason)
         return record
@@ -153,7 +155,13 @@ class KeptLetters:
     async def _process(self, message: Message, how: Step) -> None:
         # A new id each time: these steps are idempotent by letter, and the inbox must not keep a
         # letter from coming back after it was removed.
-        event = envelope(message, id=str(uuid4()), source=self._inbox.source, traceparent=None)
+        event = envelope(
+            message,
+            id=str(uuid4()),
+            source=self._inbox.source,
+            traceparent=None,
+            time=self._clock.now(),
+        )
         await self._processor.process(event, how, to_the_caller)
 
     async def _look_up(self, key: str, kind: type[T]) -> T | None:

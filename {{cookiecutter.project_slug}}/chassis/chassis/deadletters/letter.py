@@ -1,7 +1,7 @@
 """One dead letter: the message byte for byte, and why it is here."""
 
 from base64 import b64decode, b64encode
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, Self
 from uuid import UUID
@@ -65,8 +65,17 @@ class DeadLetter(Summary):
     adoptions: int = 0
 
     @classmethod
-    def of(cls, raw: bytes, *, topic: str | None, kind: Kind, cause: str, attempts: int) -> Self:
-        """A letter for any bytes whatsoever, arrived now."""
+    def of(
+        cls,
+        raw: bytes,
+        *,
+        topic: str | None,
+        kind: Kind,
+        cause: str,
+        attempts: int,
+        arrived_at: datetime,
+    ) -> Self:
+        """A letter for any bytes whatsoever."""
         whole = len(raw) <= MAX_MESSAGE
         payload, encoding = _text(raw if whole else raw[:MAX_HEAD])
         try:
@@ -82,7 +91,7 @@ class DeadLetter(Summary):
             kind=kind,
             cause=cut(cause),
             attempts=attempts,
-            arrived_at=datetime.now(UTC),
+            arrived_at=arrived_at,
             payload=payload,
             encoding=encoding,
             size=len(raw),

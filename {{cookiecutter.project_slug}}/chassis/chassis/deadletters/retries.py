@@ -8,9 +8,8 @@ survives a crash, and whoever lists the dead letters sees what is being tried, a
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from chassis.budget import ByteBudget
@@ -24,6 +23,7 @@ from chassis.deadletters.letter import (
 )
 from chassis.errors import TRANSIENT, Busy, Rejected, Unsent
 from chassis.metrics import dead_lettered, retrying
+from chassis.ports import Clock, Random
 from chassis.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
@@ -55,10 +55,20 @@ Running = asyncio.Task[Exception | None]
 
 
 class Retries:
-    def __init__(self, settings: ServiceSettings, kept: KeptLetters, attempt: Attempt) -> None:
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        kept: KeptLetters,
+        attempt: Attempt,
+        clock: Clock,
+        random: Random,
+    ) -> None:
         self._settings = settings
         self._kept = kept
         self._attempt = attempt
+        self._clock = clock
+        self._random = random
+        self.first_pause, self.longest_pause = FIRST_PAUSE, LONGEST_PAUSE
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._held = ByteBudget(MAX_HELD)
 
@@ -73,7 +83,7 @@ class Retries:
         """Go on with what other replicas had kept when they ended, for as long as this one runs."""
         await self.resume()
         while True:
-            await asyncio.sleep(_at_random(LOOK_PAUSE))
+            await asyncio.sleep(self._at_random(LOOK_PAUSE))
             # Of another replica only what is old: if it lives, it tries its own ones itself.
             await self._adopt(ABANDONED)
 
@@ -101,7 +111,12 @@ class Retries:
         if len(self._tasks) >= MAX_RETRYING:
             return False
         letter = DeadLetter.of(
-            raw, topic=topic, cause=cause_of(error), attempts=0 if running else 1, kind="retrying"
+            raw,
+            topic=topic,
+            cause=cause_of(error),
+            attempts=0 if running else 1,
+            kind="retrying",
+            arrived_at=self._clock.now(),
         )
         # Order matters: it is acknowledged only when it is stored.
         await self._kept.keep(letter)
@@ -114,7 +129,7 @@ class Retries:
             async for summary in self._kept.retrying():
                 if len(self._tasks) >= MAX_RETRYING:
                     break
-                if summary.id not in self._tasks and _age(summary) >= older_than_seconds:
+                if summary.id not in self._tasks and self._age(summary) >= older_than_seconds:
                     await self._adopt_one(summary.id)
         except TRANSIENT as error:
             log.info("kept messages cannot be read yet: %s", error)
@@ -151,13 +166,13 @@ class Retries:
         retrying(len(self._tasks))
 
     async def _retry(self, letter: DeadLetter, topic: str, running: Running | None) -> None:
-        failed, reported, pause = 0, 0, FIRST_PAUSE
+        failed, reported, pause = 0, 0, self.first_pause
         # The time that nobody tried it does not count: what it needs may just be starting, too.
-        since = datetime.now(UTC) if letter.adoptions else letter.arrived_at
+        since = self._clock.now() if letter.adoptions else letter.arrived_at
         while True:
             if running is None:
-                await asyncio.sleep(_at_random(pause))
-                pause = min(2 * pause, LONGEST_PAUSE)
+                await asyncio.sleep(self._at_random(pause))
+                pause = min(2 * pause, self.longest_pause)
             try:
                 if running is not None:
                     error, running = await running, None
@@ -193,7 +208,7 @@ class Retries:
                 log.warning("message %s is tried again, for its letter stays: %s", letter.id, away)
 
     def _kind(self, error: Exception, since: datetime) -> Kind:
-        seconds = (datetime.now(UTC) - since).total_seconds()
+        seconds = (self._clock.now() - since).total_seconds()
         if isinstance(error, Rejected):
             return "permanent"
         if isinstance(error, (Busy, Unsent)):
@@ -214,14 +229,12 @@ class Retries:
         dead_lettered(kind)
         log.error("%s: dead-lettered as %s, %s: %s", letter.topic, letter.id, kind, cause)
 
+    def _age(self, letter: Summary) -> float:
+        return (self._clock.now() - letter.arrived_at).total_seconds()
+
+    def _at_random(self, seconds: float) -> float:
+        return self._random.uniform(seconds / 2, seconds)
+
 
 def _is_to_be_reported(failed: int) -> bool:
     return failed >= FIRST_REPORT and failed & (failed - 1) == 0
-
-
-def _at_random(seconds: float) -> float:
-    return random.uniform(seconds / 2, seconds)
-
-
-def _age(letter: Summary) -> float:
-    return (datetime.now(UTC) - letter.arrived_at).total_seconds()

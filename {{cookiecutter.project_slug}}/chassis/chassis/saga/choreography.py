@@ -35,6 +35,7 @@ class Choreography:
             id=derived_id(self.saga.name, started.subject),
             source=service.settings.app_id,
             traceparent=traceparent(),
+            time=service.clock.now(),
         )
         await service.broker.publish(step.topic, [event])
         # At once, so that the caller can look the process up. When the broker delivers the same

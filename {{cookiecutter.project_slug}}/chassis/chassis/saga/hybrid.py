@@ -7,7 +7,6 @@ commands are one transaction, and the commands are published after it.
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import ClassVar
-from uuid import uuid4
 
 from pydantic import BaseModel
 
@@ -76,6 +75,7 @@ class Hybrid:
             id=derived_id(self.saga.name, started.subject),
             source=service.settings.app_id,
             traceparent=traceparent(),
+            time=service.clock.now(),
         )
         await service.processor.process(event, step(self._start, self.saga.started_by))
 
@@ -106,11 +106,13 @@ class Hybrid:
             return age < STARTS_WITHIN
         if progress.has_ended:
             return False
+        now = self._service.clock.now()
         event = envelope(
             LookAt(id=id),
-            id=str(uuid4()),
+            id=derived_id(self.saga.name, id, "look", now.isoformat()),
             source=self._service.settings.app_id,
             traceparent=progress.traceparent,
+            time=now,
         )
         # Of many looks few find something late: the others must not leave records in the inbox.
         if self._manager.look(progress, event.time) != (progress, []):

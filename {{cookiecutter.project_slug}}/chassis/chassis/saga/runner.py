@@ -7,7 +7,7 @@ from chassis.cloudevents import CloudEvent
 from chassis.handlers import Handlers
 from chassis.inbox import Destination
 from chassis.messages import Message
-from chassis.ports import Broker
+from chassis.ports import Broker, Clock
 from chassis.processor import Processor
 from chassis.saga.declaration import Saga
 from chassis.saga.records import Records
@@ -28,6 +28,7 @@ class Initiator(Protocol):
 
     settings: ServiceSettings
     broker: Broker
+    clock: Clock
     processor: Processor
     timers: Timers
 

@@ -106,6 +106,7 @@ class WorkflowRunner:
             id=derived_id(self.saga.name, id),
             source=service.settings.app_id,
             traceparent=traceparent(),
+            time=service.clock.now(),
         )
         await service.processor.process(
             event, step(self._start, self.saga.started_by), to_the_caller
@@ -204,6 +205,7 @@ async def record_retries(question: Question, runner: WorkflowRunner, service: "S
         id=derived_id(question.command.id, "retries", str(question.attempt)),
         source=service.settings.app_id,
         traceparent=question.command.traceparent,
+        time=service.clock.now(),
     )
 
     async def record(retries: RecordRetries, tx: Transaction) -> None:

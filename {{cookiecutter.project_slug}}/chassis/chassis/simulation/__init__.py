@@ -9,19 +9,19 @@
         return lambda: [] if world.store("bank").get("ada", int) == ... else ["..."]
 
     def test_each_deposit_counts_once() -> None:
-        Simulation(["bank.main"], two_deposits).explore(schedules(200))
+        Simulation([compose], two_deposits).explore(schedules(200))
 
-`"bank.main"` is the module whose `service` uvicorn serves; a function that returns a `Service`
-will do, too. `explore` runs so many seeds. Each makes one schedule: messages are delayed, reordered
-and repeated up to five times, a topic is held back while others pass, acknowledgements, requests
-and replies get lost, somebody in between answers with a status code, ETags lose their races, the
-store and the broker are away, handlers are slow, fail once or leak a cancellation, services crash
-between any two effects and start again, and timers fire early. What the check returns must be empty
-each time. If it is not, the schedule is shrunk, and `Broken` tells its story: who did what, in
-order, with the faults marked.
+`compose` is that of `bank.main`: it makes the service of the ports that it is given. `explore` runs
+so many seeds. Each makes one schedule: messages are delayed, reordered and repeated up to five
+times, a topic is held back while others pass, acknowledgements, requests and replies get lost,
+somebody in between answers with a status code, ETags lose their races, the store and the broker are
+away, handlers are slow, fail once or leak a cancellation, services crash between any two effects
+and start again, and timers fire early. What the check returns must be empty each time. If it is
+not, the schedule is shrunk, and `Broken` tells its story: who did what, in order, with the faults
+marked.
 
 Real: the handlers, API functions, workflows and `main.py` of the services, and of the chassis all
-but `Sidecar`: service invocation, subscriptions, dead letters, inbox, processor with its groups,
+but its ports: service invocation, subscriptions, dead letters, inbox, processor with its groups,
 transactions, workflow host; of the SDK what runs a turn of a workflow. Two replicas of each service
 share a store, so races for an ETag are real ones.
 
@@ -32,11 +32,21 @@ delivers up to three messages in one bulk, and never gives up on one.
 """
 
 from chassis.simulation.histories import Recording
-from chassis.simulation.simulation import Broken, Check, Run, Scenario, Simulation, schedules
+from chassis.simulation.simulation import (
+    Broken,
+    Changed,
+    Check,
+    Run,
+    Scenario,
+    Simulation,
+    schedules,
+    unchanged,
+)
 from chassis.simulation.world import World
 
 __all__ = [
     "Broken",
+    "Changed",
     "Check",
     "Recording",
     "Run",
@@ -44,4 +54,5 @@ __all__ = [
     "Simulation",
     "World",
     "schedules",
+    "unchanged",
 ]

@@ -16,7 +16,17 @@ from chassis.simulation.faults import HttpError
 from chassis.simulation.process import Process, here
 
 
-class SimulatedParticipants(Participants):
+class SimulatedParticipants:
+    """For whichever process runs."""
+
+    async def ask(self, app_id: str, command: CloudEvent, topic: str) -> CloudEvent:
+        return await Invoked(here().service.settings).ask(app_id, command, topic)
+
+    async def close(self) -> None:
+        pass
+
+
+class Invoked(Participants):
     @cached_property
     def _session(self) -> Any:
         return SimulatedSession()

@@ -1,7 +1,8 @@
-"""python -m chassis.simulation.compare FILE SERVICE...: recorded histories against the code.
+"""python -m chassis.simulation.compare FILE MODULE...: recorded histories against the code.
 
-Prints what differs, one line for each workflow, and exits 1 if anything does. In a process of its
-own, so that it can run under another PYTHONHASHSEED: the order of a set must not matter.
+Each module has a `compose` that makes a service. Prints what differs, one line for each workflow,
+and exits 1 if anything does. In a process of its own, so that it can run under another
+PYTHONHASHSEED: the order of a set must not matter.
 """
 
 import os
@@ -9,21 +10,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from chassis.simulation.histories import Recording, dump, load
 from chassis.simulation.simulation import Simulation
+from chassis.simulation.workspace import Composition
 
 
 def compare_under(
-    hash_seed: int, services: Sequence[str], recordings: Iterable[Recording]
+    hash_seed: int, services: Sequence[Composition], recordings: Iterable[Recording]
 ) -> list[str]:
     """What differs when the interpreter's hash seed is this one."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "histories.json"
+        modules = [compose.__module__ for compose in services]
         file.write_text(dump(recordings))
         ended = subprocess.run(
-            [sys.executable, "-m", "chassis.simulation.compare", str(file), *services],
+            [sys.executable, "-m", "chassis.simulation.compare", str(file), *modules],
             env={
                 **os.environ,
                 "PYTHONHASHSEED": str(hash_seed),
@@ -39,7 +43,8 @@ def compare_under(
     return ended.stdout.splitlines()
 
 
-def main(file: str, *services: str) -> int:
+def main(file: str, *modules: str) -> int:
+    services = [import_module(module).compose for module in modules]
     different = Simulation(services, lambda _: list).compare(load(Path(file).read_text()))
     for line in different:
         print(line)

@@ -1,6 +1,7 @@
-"""What stands in for the SDK's worker and client below `chassis.workflow_host`, which is real."""
+"""What stands in for the SDK below `chassis.workflow_host`, which is real."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from grpc import StatusCode
@@ -15,17 +16,27 @@ from chassis.testing.table import require_to_fit
 from chassis.workflow_host import GONE
 
 
-class SimulatedRuntime:
-    """In the place of `WorkflowRuntime`."""
+class SimulatedHosting:
+    """The engine as a process of a service sees it."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
+    def worker(self, refused: Callable[[str], None]) -> "SimulatedWorker":
+        return SimulatedWorker()
+
+    def client(self) -> "SimulatedClient":
+        return SimulatedClient()
+
+
+class SimulatedWorker:
+    """In the place of the SDK's `WorkflowRuntime`."""
+
+    def __init__(self) -> None:
         self._worker = Worker()
 
-    def register_workflow(self, function: Any, *, name: str) -> None:
-        self._worker.register_workflow(function, name)
+    def register_workflow(self, fn: Any, /, *, name: str) -> None:
+        self._worker.register_workflow(fn, name)
 
-    def register_activity(self, function: Any, *, name: str) -> None:
-        self._worker.register_activity(function, name)
+    def register_activity(self, fn: Any, /, *, name: str) -> None:
+        self._worker.register_activity(fn, name)
 
     def start(self) -> None:
         here().worker = self._worker
@@ -37,10 +48,9 @@ class SimulatedRuntime:
 class SimulatedClient:
     """In the place of `DaprWorkflowClient`. It fails as gRPC does."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
-
-    async def schedule_new_workflow(self, workflow: str, *, input: Any, instance_id: str) -> str:
+    async def schedule_new_workflow(
+        self, workflow: str, /, *, input: Any, instance_id: str
+    ) -> None:
         process = here()
         content = None if input is None else json.dumps(input)
         await self._call(
@@ -50,10 +60,9 @@ class SimulatedClient:
                 process.member.app_id, workflow, instance_id, content
             ),
         )
-        return instance_id
 
     async def raise_workflow_event(
-        self, instance_id: str, event_name: str, *, data: Any = None
+        self, instance_id: str, event_name: str, /, *, data: Any = None
     ) -> None:
         process = here()
         await self._call(

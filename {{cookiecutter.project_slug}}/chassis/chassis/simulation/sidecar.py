@@ -1,7 +1,6 @@
 """What stands in for the sidecar: each call of it is an effect that waits its turn and may fail.
 
-`SimulatedSidecar` takes the place of `chassis.sidecar.Sidecar`. It finds the process that calls by
-the loop that runs.
+It finds the process that calls by the loop that runs.
 """
 
 import asyncio
@@ -12,8 +11,6 @@ from typing import TypeVar
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Unavailable
 from chassis.ports import Stored, Write
-from chassis.service import Service
-from chassis.settings import ServiceSettings
 from chassis.simulation import faults
 from chassis.simulation.faults import Fault
 from chassis.simulation.process import here
@@ -22,26 +19,24 @@ T = TypeVar("T")
 
 
 class SimulatedSidecar:
-    def __init__(self, settings: ServiceSettings) -> None:
-        self._app_id = settings.app_id
-        self._timeout = settings.sidecar_timeout_seconds
-
     async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
         # Reads do not wait their turn: whoever overtakes a transaction does so before it commits.
-        world = here().world
+        process = here()
+        world = process.world
         fault = Fault.LOST if world.choices.rare() else Fault.NONE
-        world.tell(here().name, f"read {', '.join(keys)}", fault)
+        world.tell(process.name, f"read {', '.join(keys)}", fault)
         if fault is Fault.LOST:
             raise Unavailable("read: lost")
-        return world.store(self._app_id).read(keys)
+        return world.store(process.member.app_id).read(keys)
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        world = here().world
+        process = here()
+        world, app_id = process.world, process.member.app_id
         what = f"commit {', '.join(write.key for write in writes)}"
 
         def happen() -> None:
-            world.store(self._app_id).commit(writes)
-            world.commits += [(self._app_id, write) for write in writes]
+            world.store(app_id).commit(writes)
+            world.commits += [(app_id, write) for write in writes]
 
         await self._effect(what, faults.COMMIT, happen)
 
@@ -55,33 +50,21 @@ class SimulatedSidecar:
         )
 
     async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
-        world = here().world
+        process = here()
+        world, app_id = process.world, process.member.app_id
         await self._effect(
-            f"schedule {name}",
-            faults.SCHEDULE,
-            lambda: world.schedule(self._app_id, name, every, data),
+            f"schedule {name}", faults.SCHEDULE, lambda: world.schedule(app_id, name, every, data)
         )
 
     async def delete(self, name: str) -> None:
-        jobs = here().world.jobs
-        await self._effect(
-            f"delete job {name}", faults.SCHEDULE, lambda: jobs.pop((self._app_id, name), None)
-        )
+        jobs, job = here().world.jobs, (here().member.app_id, name)
+        await self._effect(f"delete job {name}", faults.SCHEDULE, lambda: jobs.pop(job, None))
 
     async def _effect(self, what: str, can_fail: Sequence[Fault], happen: Callable[[], T]) -> T:
+        process = here()
         try:
-            async with asyncio.timeout(self._timeout):
-                return await here().effect(what, can_fail, happen)
+            async with asyncio.timeout(process.service.settings.sidecar_timeout_seconds):
+                return await process.effect(what, can_fail, happen)
         except TimeoutError as error:
             # It may happen all the same, later.
             raise Unavailable(f"{what}: DEADLINE_EXCEEDED") from error
-
-    async def close(self) -> None:
-        pass
-
-
-def is_simulated(service: Service) -> bool:
-    """Whether the service talks to the simulation, and to nothing else."""
-    return isinstance(service.store, SimulatedSidecar) and isinstance(
-        service.broker, SimulatedSidecar
-    )

@@ -5,22 +5,29 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from chassis.composing import Ports
 from chassis.simulation.choices import Choices, Given, Seeded
 from chassis.simulation.histories import Recording, differences, recordings
 from chassis.simulation.process import Member
 from chassis.simulation.shrink import shrink, trimmed
-from chassis.simulation.workspace import Composition, compose, simulated
+from chassis.simulation.workspace import Composition, compose, ports, simulated
 from chassis.simulation.world import World
 
 #: What must hold once nothing happens any more: one line for each thing that does not.
 Check = Callable[[], list[str]]
 #: What happens, told to the world; returns what must hold afterwards.
 Scenario = Callable[[World], Check]
+#: The simulated ports, some of them replaced for what a scenario is about.
+Changed = Callable[[Ports], Ports]
 
 #: The length of a run is measured on so many.
 CALIBRATIONS = 16
 #: Of so many schedules one runs each turn of a workflow twice; a replay always does.
 TWICE = 10
+
+
+def unchanged(ports: Ports) -> Ports:
+    return ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +69,14 @@ class Simulation:
         *,
         replicas: int = 2,
         workflows: bool = True,
+        changed: Changed = unchanged,
     ) -> None:
         """`workflows=False` saves the time that it takes to host them where none is begun."""
         self._services = services
         self._scenario = scenario
         self._replicas = replicas
         self._workflows = workflows
+        self._ports = changed(ports())
 
     def explore(self, schedules: int, seed: int = 0) -> None:
         """Run the schedules of so many seeds from this one on. Raises `Broken`."""
@@ -90,7 +99,7 @@ class Simulation:
     def compare(self, recordings: Iterable[Recording]) -> list[str]:
         """What the workflows would now do differently from what they did: none if all is well."""
         with simulated():
-            world = World(self._members, Choices())
+            world = World(self.members, Choices())
             try:
                 return [
                     line
@@ -101,8 +110,8 @@ class Simulation:
                 world.end()
 
     @cached_property
-    def _members(self) -> dict[str, list[Member]]:
-        return compose(self._services, self._replicas)
+    def members(self) -> dict[str, list[Member]]:
+        return compose(self._services, self._replicas, self._ports)
 
     @cached_property
     def _expected(self) -> int:
@@ -116,7 +125,7 @@ class Simulation:
         return max(1, *unlucky)
 
     def _run(self, choices: Choices, *, twice: bool = True) -> Run:
-        world = World(self._members, choices, workflows=self._workflows, twice=twice)
+        world = World(self.members, choices, workflows=self._workflows, twice=twice)
         try:
             check = self._scenario(world)
             world.run()

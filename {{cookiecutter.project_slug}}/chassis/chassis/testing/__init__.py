@@ -4,6 +4,7 @@ import pytest
 
 from chassis.testing.harness import Harness
 from chassis.testing.memory import MemoryBroker, MemoryStore
+from chassis.testing.ports import MemoryEngine, MemoryJobs, MemorySidecar, memory_ports
 from chassis.testing.running import running
 from chassis.testing.workflows import ActivityCall, EventWait, Played, activity_failed, play
 
@@ -12,9 +13,13 @@ __all__ = [
     "EventWait",
     "Harness",
     "MemoryBroker",
+    "MemoryEngine",
+    "MemoryJobs",
+    "MemorySidecar",
     "MemoryStore",
     "Played",
     "activity_failed",
+    "memory_ports",
     "play",
     "running",
 ]

@@ -1,11 +1,10 @@
 """A made-up service, for the tests of the chassis itself: deposits into accounts."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel
 
-from chassis.cloudevents import CloudEvent, envelope
-from chassis.handlers import Handlers, step
+from chassis.handlers import Handlers
 from chassis.transaction import Transaction
 
 
@@ -45,11 +44,3 @@ async def deposit(asked: Deposit, tx: Transaction) -> Deposited:
         raise Refusal(f"{asked.amount} is below zero")
     tx.put(asked.account, balance)
     return Deposited(account=asked.account, balance=balance)
-
-
-DEPOSIT = step(deposit, Deposit)
-
-
-def event(id: str = "1", **content: Any) -> CloudEvent:
-    """A deposit, as it is sent."""
-    return envelope(Deposit(**content), id=id, source="test", traceparent=None)

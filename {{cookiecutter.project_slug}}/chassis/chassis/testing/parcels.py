@@ -11,6 +11,7 @@ from chassis import (
     Calls,
     CloudEvent,
     Handlers,
+    Ports,
     Service,
     ServiceSettings,
     Transaction,
@@ -114,8 +115,8 @@ async def signed(_: Signed, __: Transaction) -> None:
     pass
 
 
-def compose() -> Service:
-    service = Service(ServiceSettings(app_id="parcels"), title="Parcels")
+def compose(ports: Ports | None = None) -> Service:
+    service = Service(ServiceSettings(app_id="parcels"), title="Parcels", ports=ports)
     service.host(workflows)
 
     async def hand_over(reply: CloudEvent, _: Sequence[CloudEvent]) -> None:

@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel
-
 from chassis.cloudevents import CloudEvent, envelope
 from chassis.messages import Message
+from chassis.ports import Participants
 from chassis.saga import Progress, Saga
 from chassis.service import Service
 from chassis.settings import ServiceSettings
-from chassis.testing import MemoryBroker, MemoryStore
+from chassis.testing import MemoryBroker, MemoryEngine, MemoryStore, memory_ports
 from chassis.testing.trips import TRIP, TRIP_ID, say
-from chassis.workflow_host import WorkflowHost
-from chassis.workflows import Workflow
 
 
 class Jobs:
@@ -35,35 +32,21 @@ class Jobs:
         self.story.append(f"delete {name}")
 
 
-class Engine(WorkflowHost):
-    """Notes what it is asked to start and to raise."""
-
-    def __init__(self) -> None:
-        self.begun: list[tuple[str, str]] = []
-        self.raised: list[CloudEvent] = []
-
-    async def begin(self, workflow: Workflow[Any, Any], instance_id: str, start: BaseModel) -> None:
-        self.begun.append((workflow.__name__, instance_id))
-
-    async def raise_event(self, event: CloudEvent) -> None:
-        self.raised.append(event)
-
-
 class Trips(Service):
     """The service that initiates trips, with stand-ins for all of its sidecar."""
 
-    def __init__(self) -> None:
+    def __init__(self, participants: Participants | None = None) -> None:
         self.story: list[str] = []
         self.memory, self.bus, self.jobs = MemoryStore(), MemoryBroker(), Jobs(self.story)
-        self.engine = Engine()
-        settings = ServiceSettings(app_id="trips", dapr_http_port=1, dapr_grpc_port=1)
-        super().__init__(
-            settings, title="Trips", store=self.memory, broker=self.bus, jobs=self.jobs
+        self.engine = MemoryEngine()
+        ports = memory_ports(
+            store=self.memory,
+            broker=self.bus,
+            jobs=self.jobs,
+            engine=self.engine,
+            participants=participants,
         )
-
-    @property
-    def workflows(self) -> WorkflowHost:
-        return self.engine
+        super().__init__(ServiceSettings(app_id="trips"), title="Trips", ports=ports)
 
     async def deliver(self, event: CloudEvent, topic: str) -> None:
         await self.subscriptions.handle(event, topic)

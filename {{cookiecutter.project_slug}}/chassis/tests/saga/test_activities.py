@@ -8,7 +8,6 @@ import pytest
 
 from chassis import CloudEvent, CommandRefused, Unavailable, envelope, read
 from chassis.handlers import by_type
-from chassis.invocation import Participants
 from chassis.messages import Message
 from chassis.saga import HybridWorkflow, Orchestration, Progress, Retry, State, Style
 from chassis.saga.asking import Question, Start
@@ -16,6 +15,7 @@ from chassis.saga.hybrid_workflow import send_command
 from chassis.saga.orchestration import ask_participant
 from chassis.saga.workflow import Ended, record_end
 from chassis.testing import running
+from chassis.testing.ports import NoParticipants
 from chassis.testing.trip_service import Trips
 from chassis.testing.trips import (
     TRIP,
@@ -38,7 +38,7 @@ RETRY = Retry("BookRoom", "rooms", 1, datetime(2030, 1, 1, tzinfo=UTC), "HTTP 50
 AGAIN = QUESTION.model_copy(update={"attempt": 2, "retrying": (RETRY,)})
 
 
-class Rooms(Participants):
+class Rooms(NoParticipants):
     """Answers what it is asked with the one reply."""
 
     reply: CloudEvent | None = REPLY
@@ -52,11 +52,8 @@ class Rooms(Participants):
 
 @pytest.fixture
 async def trips() -> AsyncIterator[Trips]:
-    trips = Trips()
-    trips.participants = Rooms(trips.settings)
+    trips = Trips(Rooms())
     trips.sagas.run(Orchestration(TRIP), HybridWorkflow(TRIP))
-    # No worker is started: the engine is a stand-in.
-    trips._host = None
     async with running(trips):
         yield trips
 
@@ -126,7 +123,7 @@ async def test_a_reply_over_pubsub_is_recorded_once_and_handed_over_each_time(
     for _ in range(2):
         await trips.reply(RoomBooked, causationid="1")
     assert events(trips) == ["RoomBooked"]
-    assert [event.causationid for event in trips.engine.raised] == ["1", "1"]
+    assert trips.engine.raised == [(TRIP_ID, "1"), (TRIP_ID, "1")]
 
 
 HELD = envelope(say(DepositHeld), id="4", source="billing", traceparent=None, causationid="1")
@@ -139,9 +136,9 @@ async def test_a_field_with_a_default_that_a_participant_leaves_out_is_in_the_hi
     rooms(trips).reply = TERSE
     replied = await ask_participant(QUESTION, trips)
     await trips.deliver(TERSE, "trip-requested-replies")
-    (raised,) = trips.engine.raised
-    for reply in (replied, raised):
-        assert reply.data == {"trip": TRIP_ID, "amount": 50, "reason": "a deposit"}
+    (raised,) = trips.engine.data
+    for data in (replied.data, raised["data"]):
+        assert data == {"trip": TRIP_ID, "amount": 50, "reason": "a deposit"}
 
 
 async def test_a_refusal_over_pubsub_is_handed_over_and_is_no_step(trips: Trips) -> None:

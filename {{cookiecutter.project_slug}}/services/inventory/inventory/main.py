@@ -1,14 +1,21 @@
-"""Inventory, composed: uvicorn inventory.main:app"""
+"""Inventory, composed: uvicorn --factory inventory.main:app"""
 
-from chassis import Service
+from fastapi import FastAPI
+
+from chassis import Ports, Service
 from inventory import api, choreography
 from inventory.commands import commands
 from inventory.settings import settings
 
-service = Service(settings, title="Inventory")
-service.subscribe(choreography.events)
-service.answer(commands)
-service.obey(commands)
-service.app.include_router(api.router)
 
-app = service.app
+def compose(ports: Ports | None = None) -> Service:
+    service = Service(settings, title="Inventory", ports=ports)
+    service.subscribe(choreography.events)
+    service.answer(commands)
+    service.obey(commands)
+    service.app.include_router(api.router)
+    return service
+
+
+def app() -> FastAPI:
+    return compose().app

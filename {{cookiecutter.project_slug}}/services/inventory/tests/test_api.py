@@ -3,12 +3,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from chassis import Service
-from chassis.testing import MemoryStore, running
+from chassis.testing import MemoryStore, memory_ports, running
 from contracts.testing import ORDER_ID
-from inventory import api
 from inventory.domain import Reservation, Status
-from inventory.settings import settings
+from inventory.main import compose
 from inventory.steps import reservation_key
 
 
@@ -19,9 +17,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 async def client(store: MemoryStore) -> AsyncIterator[httpx.AsyncClient]:
-    service = Service(settings, title="Inventory", store=store)
-    service.app.include_router(api.router)
-    async with running(service) as client:
+    async with running(compose(memory_ports(store=store))) as client:
         yield client
 
 

@@ -1,9 +1,9 @@
-from chassis.testing import running
-from inventory.main import app, service
+from chassis.testing import memory_ports, running
+from inventory.main import compose
 
 
 async def test_inventory_hears_of_just_these_topics() -> None:
-    async with running(service) as client:
+    async with running(compose(memory_ports())) as client:
         subscriptions = (await client.get("/dapr/subscribe")).json()
     assert sorted(subscription["topic"] for subscription in subscriptions) == [
         "inventory-dead-letters",
@@ -16,7 +16,8 @@ async def test_inventory_hears_of_just_these_topics() -> None:
 
 
 def test_inventory_can_be_asked_by_service_invocation() -> None:
-    assert sorted(path for path in app.openapi()["paths"] if path.startswith("/commands")) == [
+    paths = compose(memory_ports()).app.openapi()["paths"]
+    assert sorted(path for path in paths if path.startswith("/commands")) == [
         "/commands/release-stock",
         "/commands/reserve-stock",
     ]

@@ -1,6 +1,6 @@
 """Orders over HTTP: place one, and see how far it is."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Self
 from uuid import UUID
@@ -167,7 +167,7 @@ async def _accept(asked: AcceptOrder, _: Transaction) -> OrderAccepted:
 @router.get("/orders/{order_id}")
 async def get_order(order_id: OrderId, service: Running) -> OrderView:
     progress = await service.sagas.progress(FULFILMENT, str(order_id))
-    order = OrderView.of(progress, datetime.now(UTC)) if progress else None
+    order = OrderView.of(progress, service.clock.now()) if progress else None
     if order is None:
         raise HTTPException(404, f"there is no order {order_id}")
     return order

@@ -1,68 +1,29 @@
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-from pydantic import BaseModel
 
-from chassis import Service, Workflow, envelope, topic_of
+from chassis import Service, envelope, topic_of
 from chassis.errors import Unavailable
-from chassis.saga import Choreography, Hybrid, Orchestration, Progress, Retry
-from chassis.testing import MemoryBroker, MemoryStore, running
-from chassis.workflow_host import WorkflowHost
+from chassis.saga import Progress, Retry
+from chassis.testing import (
+    MemoryBroker,
+    MemoryEngine,
+    MemoryJobs,
+    MemoryStore,
+    memory_ports,
+    running,
+)
 from contracts import Event, PaymentDeclined, StockReleased, StockReserved
 from contracts.testing import ORDER_ID, order_of
-from orders import api
+from orders.main import compose
 from orders.saga import FULFILMENT
 from orders.settings import settings
 
 ORDER: dict[str, Any] = order_of({"TEA": 2}, unit_price_cents=150).model_dump(mode="json")
-
-
-class Engine(WorkflowHost):
-    """Notes what it is asked to start."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-
-    async def begin(self, workflow: Workflow[Any, Any], instance_id: str, start: BaseModel) -> None:
-        self.begun.append(instance_id)
-
-
-class Jobs:
-    """Notes what it is asked to schedule."""
-
-    def __init__(self) -> None:
-        self.scheduled: list[str] = []
-
-    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
-        self.scheduled.append(name)
-
-    async def delete(self, name: str) -> None:
-        raise NotImplementedError(name)
-
-
-class Orders(Service):
-    """The orders service, with stand-ins for all of its sidecar."""
-
-    def __init__(self, store: MemoryStore, broker: MemoryBroker) -> None:
-        self.engine, self.jobs = Engine(), Jobs()
-        super().__init__(settings, title="Orders", store=store, broker=broker, jobs=self.jobs)
-        self.sagas.run(Choreography(FULFILMENT), Orchestration(FULFILMENT), Hybrid(FULFILMENT))
-        # No worker is started.
-        self._host = None
-        self.records(api.OrderAccepted)
-        self.app.include_router(api.router)
-
-    @property
-    def workflows(self) -> WorkflowHost:
-        return self.engine
-
-    async def handle_event(self, event: Event, id: str) -> None:
-        arrived = envelope(event, id=id, source="test", traceparent=None)
-        await self.subscriptions.handle(arrived, topic_of(type(event)))
 
 
 @pytest.fixture
@@ -76,12 +37,29 @@ def broker() -> MemoryBroker:
 
 
 @pytest.fixture
-def orders(store: MemoryStore, broker: MemoryBroker) -> Orders:
-    return Orders(store, broker)
+def engine() -> MemoryEngine:
+    return MemoryEngine()
 
 
 @pytest.fixture
-async def client(orders: Orders) -> AsyncIterator[httpx.AsyncClient]:
+def jobs() -> MemoryJobs:
+    return MemoryJobs()
+
+
+@pytest.fixture
+def orders(
+    store: MemoryStore, broker: MemoryBroker, engine: MemoryEngine, jobs: MemoryJobs
+) -> Service:
+    return compose(memory_ports(store=store, broker=broker, engine=engine, jobs=jobs))
+
+
+async def handle_event(orders: Service, event: Event, id: str) -> None:
+    arrived = envelope(event, id=id, source="test", traceparent=None)
+    await orders.subscriptions.handle(arrived, topic_of(type(event)))
+
+
+@pytest.fixture
+async def client(orders: Service) -> AsyncIterator[httpx.AsyncClient]:
     async with running(orders) as client:
         yield client
 
@@ -137,7 +115,7 @@ async def test_requests_without_a_key_are_orders_of_their_own(client: httpx.Asyn
 
 @pytest.mark.parametrize("changes", [{"card": "card-bob"}, {"style": "hybrid"}])
 async def test_the_same_key_with_another_body_is_refused_and_begins_nothing(
-    client: httpx.AsyncClient, broker: MemoryBroker, orders: Orders, changes: dict[str, str]
+    client: httpx.AsyncClient, broker: MemoryBroker, jobs: MemoryJobs, changes: dict[str, str]
 ) -> None:
     await place(client, "1", style="choreography")
     response = await place(client, "1", **{"style": "choreography"} | changes)
@@ -145,7 +123,7 @@ async def test_the_same_key_with_another_body_is_refused_and_begins_nothing(
     assert response.headers["content-type"] == "application/problem+json"
     assert "used before" in response.json()["detail"]
     assert len(broker.published["order-placed"]) == 1
-    assert not orders.jobs.scheduled
+    assert not jobs.scheduled
 
 
 @pytest.mark.parametrize(
@@ -180,19 +158,19 @@ async def test_an_order_that_nobody_placed_is_not_found(client: httpx.AsyncClien
 
 
 async def test_an_order_of_which_only_replies_are_known_is_not_found_yet(
-    client: httpx.AsyncClient, orders: Orders
+    client: httpx.AsyncClient, orders: Service
 ) -> None:
-    await orders.handle_event(StockReserved(order_id=ORDER_ID, order=order_of()), "1")
+    await handle_event(orders, StockReserved(order_id=ORDER_ID, order=order_of()), "1")
     assert (await client.get(f"/orders/{ORDER_ID}")).status_code == 404
 
 
 async def test_an_order_shows_its_steps_its_failure_and_what_was_undone(
-    client: httpx.AsyncClient, orders: Orders
+    client: httpx.AsyncClient, orders: Service
 ) -> None:
     order_id = UUID((await place(client, style="choreography")).json()["order_id"])
-    await orders.handle_event(StockReserved(order_id=order_id, order=order_of()), "1")
-    await orders.handle_event(PaymentDeclined(order_id=order_id, reason="no credit"), "2")
-    await orders.handle_event(StockReleased(order_id=order_id), "3")
+    await handle_event(orders, StockReserved(order_id=order_id, order=order_of()), "1")
+    await handle_event(orders, PaymentDeclined(order_id=order_id, reason="no credit"), "2")
+    await handle_event(orders, StockReleased(order_id=order_id), "3")
 
     order = (await client.get(f"/orders/{order_id}")).json()
     assert order["state"] == "cancelled"
@@ -240,10 +218,10 @@ async def test_a_broker_that_is_away_gets_503_and_the_same_request_goes_on_later
 
 
 async def test_an_order_is_orchestrated_by_a_workflow_under_its_id(
-    client: httpx.AsyncClient, orders: Orders, broker: MemoryBroker
+    client: httpx.AsyncClient, engine: MemoryEngine, broker: MemoryBroker
 ) -> None:
     order_id = (await place(client, style="orchestration")).json()["order_id"]
-    assert orders.engine.begun == [order_id]
+    assert [id for _, id in engine.begun] == [order_id]
     assert not broker.published
 
     order = (await client.get(f"/orders/{order_id}")).json()
@@ -251,17 +229,17 @@ async def test_an_order_is_orchestrated_by_a_workflow_under_its_id(
 
 
 async def test_an_order_in_hybrid_has_a_timer_and_its_first_command(
-    client: httpx.AsyncClient, orders: Orders, broker: MemoryBroker
+    client: httpx.AsyncClient, jobs: MemoryJobs, broker: MemoryBroker
 ) -> None:
     order_id = (await place(client, style="hybrid")).json()["order_id"]
-    assert orders.jobs.scheduled == [f"order-placed.{order_id}"]
+    assert list(jobs.scheduled) == [f"order-placed.{order_id}"]
     (command,) = broker.published["reserve-stock"]
     assert (command.subject, command.replyto) == (order_id, "order-placed-replies")
 
 
 async def test_a_request_that_is_sent_again_begins_no_second_workflow(
-    client: httpx.AsyncClient, orders: Orders
+    client: httpx.AsyncClient, engine: MemoryEngine
 ) -> None:
     for _ in range(2):
         await place(client, "1", style="orchestration")
-    assert len(orders.engine.begun) == 1
+    assert len(engine.begun) == 1

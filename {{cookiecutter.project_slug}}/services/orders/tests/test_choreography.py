@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chassis import Service, envelope, topic_of
-from chassis.saga import Choreography, Style
-from chassis.testing import MemoryBroker, MemoryStore, running
+from chassis.saga import Style
+from chassis.testing import MemoryBroker, memory_ports, running
 from contracts import (
     Event,
     OrderCancelled,
@@ -22,8 +22,8 @@ from contracts import (
     StockReserved,
 )
 from contracts.testing import ORDER_ID, order_of
+from orders.main import compose
 from orders.saga import FULFILMENT
-from orders.settings import settings
 
 ORDER = order_of()
 PLACED = OrderPlaced(order_id=ORDER_ID, order=ORDER)
@@ -48,8 +48,7 @@ def broker() -> MemoryBroker:
 
 @pytest.fixture
 async def orders(broker: MemoryBroker) -> AsyncIterator[Service]:
-    orders = Service(settings, title="Orders", store=MemoryStore(), broker=broker)
-    orders.sagas.run(Choreography(FULFILMENT))
+    orders = compose(memory_ports(broker=broker))
     async with running(orders):
         yield orders
 

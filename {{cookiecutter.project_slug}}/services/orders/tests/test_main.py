@@ -1,9 +1,9 @@
-from chassis.testing import running
-from orders.main import service
+from chassis.testing import memory_ports, running
+from orders.main import compose
 
 
 async def test_orders_subscribe_to_just_these_topics() -> None:
-    async with running(service) as client:
+    async with running(compose(memory_ports())) as client:
         subscriptions = (await client.get("/dapr/subscribe")).json()
     assert sorted(subscription["topic"] for subscription in subscriptions) == [
         "order-placed",
@@ -21,7 +21,7 @@ async def test_orders_subscribe_to_just_these_topics() -> None:
 
 
 def test_orders_are_fulfilled_in_all_styles() -> None:
-    assert [runner.style for runner in service.sagas.runners] == [
+    assert [runner.style for runner in compose(memory_ports()).sagas.runners] == [
         "choreography",
         "orchestration",
         "hybrid",

@@ -3,11 +3,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from chassis import Service
-from chassis.testing import MemoryStore, running
+from chassis.testing import MemoryStore, memory_ports, running
 from contracts.testing import ORDER_ID
-from payments import api
 from payments.domain import Card, Payment, Status
+from payments.main import compose
 from payments.settings import settings
 from payments.steps import card_key, payment_key
 
@@ -19,9 +18,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 async def client(store: MemoryStore) -> AsyncIterator[httpx.AsyncClient]:
-    service = Service(settings, title="Payments", store=store)
-    service.app.include_router(api.router)
-    async with running(service) as client:
+    async with running(compose(memory_ports(store=store))) as client:
         yield client
 
 

@@ -1,14 +1,21 @@
-"""Shipping, composed: uvicorn shipping.main:app"""
+"""Shipping, composed: uvicorn --factory shipping.main:app"""
 
-from chassis import Service
+from fastapi import FastAPI
+
+from chassis import Ports, Service
 from shipping import api, choreography
 from shipping.commands import commands
 from shipping.settings import settings
 
-service = Service(settings, title="Shipping")
-service.subscribe(choreography.events)
-service.answer(commands)
-service.obey(commands)
-service.app.include_router(api.router)
 
-app = service.app
+def compose(ports: Ports | None = None) -> Service:
+    service = Service(settings, title="Shipping", ports=ports)
+    service.subscribe(choreography.events)
+    service.answer(commands)
+    service.obey(commands)
+    service.app.include_router(api.router)
+    return service
+
+
+def app() -> FastAPI:
+    return compose().app

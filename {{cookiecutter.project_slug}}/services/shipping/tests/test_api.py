@@ -3,12 +3,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from chassis import Service
-from chassis.testing import MemoryStore, running
+from chassis.testing import MemoryStore, memory_ports, running
 from contracts.testing import ORDER_ID
-from shipping import api
 from shipping.domain import Shipment, Status
-from shipping.settings import settings
+from shipping.main import compose
 from shipping.steps import shipment_key
 
 
@@ -19,9 +17,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 async def client(store: MemoryStore) -> AsyncIterator[httpx.AsyncClient]:
-    service = Service(settings, title="Shipping", store=store)
-    service.app.include_router(api.router)
-    async with running(service) as client:
+    async with running(compose(memory_ports(store=store))) as client:
         yield client
 
 

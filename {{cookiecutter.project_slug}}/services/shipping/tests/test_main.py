@@ -1,9 +1,9 @@
-from chassis.testing import running
-from shipping.main import app, service
+from chassis.testing import memory_ports, running
+from shipping.main import compose
 
 
 async def test_shipping_hears_of_just_these_topics() -> None:
-    async with running(service) as client:
+    async with running(compose(memory_ports())) as client:
         subscriptions = (await client.get("/dapr/subscribe")).json()
     assert sorted(subscription["topic"] for subscription in subscriptions) == [
         "dispatch-shipment",
@@ -13,6 +13,7 @@ async def test_shipping_hears_of_just_these_topics() -> None:
 
 
 def test_shipping_can_be_asked_by_service_invocation() -> None:
-    assert sorted(path for path in app.openapi()["paths"] if path.startswith("/commands")) == [
+    paths = compose(memory_ports()).app.openapi()["paths"]
+    assert sorted(path for path in paths if path.startswith("/commands")) == [
         "/commands/dispatch-shipment",
     ]

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from chassis.composing import Ports
 from chassis.errors import Undone
 from chassis.handlers import Handlers, returns
 from chassis.messages import Message, name_of
@@ -17,6 +18,7 @@ from chassis.saga.declaration import Saga, Stage, Step
 from chassis.service import Service
 from chassis.settings import ServiceSettings
 from chassis.simulation.sagas.examples import example
+from chassis.simulation.workspace import Composition
 from chassis.transaction import Transaction
 
 Run = Callable[[Any, Transaction], Awaitable[Message]]
@@ -29,13 +31,13 @@ class Script:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def participants(saga: Saga, script: Script) -> list[Callable[[], Service]]:
+def participants(saga: Saga, script: Script) -> list[Composition]:
     return [_composition(saga, app_id, script) for app_id in sorted({s.at for s in saga.steps})]
 
 
-def _composition(saga: Saga, app_id: str, script: Script) -> Callable[[], Service]:
-    def compose() -> Service:
-        service = Service(ServiceSettings(app_id=app_id), title=app_id)
+def _composition(saga: Saga, app_id: str, script: Script) -> Composition:
+    def compose(ports: Ports) -> Service:
+        service = Service(ServiceSettings(app_id=app_id), title=app_id, ports=ports)
         own = [step for step in saga.steps if step.at == app_id]
         commands, run = Handlers(), {}
         for step in own:

@@ -7,6 +7,7 @@ may refuse is refused in turn.
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from chassis.composing import Ports
 from chassis.deadletters import letter_id
 from chassis.inbox import InboxRecord
 from chassis.messages import Message as SagaMessage
@@ -37,9 +38,9 @@ def proof(
     """Of the saga in the style of the runner."""
     script = Script()
 
-    def initiator() -> Service:
+    def initiator(ports: Ports) -> Service:
         settings = ServiceSettings(app_id=INITIATOR, step_timeout=step_timeout)
-        service = Service(settings, title=INITIATOR)
+        service = Service(settings, title=INITIATOR, ports=ports)
         service.sagas.run(runner(saga))
         return service
 

@@ -11,9 +11,9 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 
 from chassis.cloudevents import CONTENT_TYPE, CloudEvent, envelope, read_event
+from chassis.composing import Ports
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Handlers
-from chassis.ports import Broker, Store
 from chassis.refusal import CommandRefused
 from chassis.service import Service
 from chassis.settings import ServiceSettings
@@ -69,11 +69,9 @@ async def ask(asked: Ask, tx: Transaction) -> Answered:
     return Answered(account=asked.account, times=times)
 
 
-def participant(
-    settings: ServiceSettings, *, store: Store | None = None, broker: Broker | None = None
-) -> Service:
+def participant(settings: ServiceSettings, ports: Ports | None = None) -> Service:
     """What a subject asks, and beside it what only somebody in between would answer."""
-    service = Service(settings, title="Participant", store=store, broker=broker)
+    service = Service(settings, title="Participant", ports=ports)
     service.answer(commands)
     for status in STATUSES:
         # A whole reply: only the status says that it is none.

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent
+from chassis.composing import Ports
 from chassis.ports import Stored, Write
 from chassis.service import Service
 from chassis.settings import ServiceSettings
 from chassis.simulation.choices import Choices
 from chassis.simulation.process import Process
-from chassis.simulation.workspace import compose, simulated
+from chassis.simulation.workspace import Composition, compose, ports, simulated
 from chassis.simulation.world import World
 from chassis.testing.contract.broker import BrokerSubject
 from chassis.testing.contract.invocation import (
@@ -39,7 +40,7 @@ def memory_broker(broker: MemoryBroker | None = None) -> BrokerSubject:
 
 @contextmanager
 def simulated_broker() -> Iterator[BrokerSubject]:
-    with simulation(lambda: Service(ServiceSettings(app_id=APP_ID), title="Contract")) as playing:
+    with simulation(bare) as playing:
         log = playing.world.broker.log
 
         def arrived() -> list[CloudEvent]:
@@ -50,12 +51,12 @@ def simulated_broker() -> Iterator[BrokerSubject]:
 
 @contextmanager
 def simulated_workflows() -> Iterator[WorkflowSubject]:
-    def service() -> Service:
-        service = Service(ServiceSettings(app_id=APP_ID), title="Contract")
+    def hosting(ports: Ports) -> Service:
+        service = bare(ports)
         service.host(workflows)
         return service
 
-    with simulation(service) as playing:
+    with simulation(hosting) as playing:
         engine = playing.world.engine
 
         async def end_of(id: str) -> End | None:
@@ -71,14 +72,11 @@ def simulated_workflows() -> Iterator[WorkflowSubject]:
 
 @contextmanager
 def simulated_invocation() -> Iterator[InvocationSubject]:
-    def caller() -> Service:
-        return Service(ServiceSettings(app_id=APP_ID), title="Caller")
-
-    def asked() -> Service:
+    def asked(ports: Ports) -> Service:
         settings = ServiceSettings(app_id=PARTICIPANT, handler_timeout_seconds=TIMEOUT_SECONDS)
-        return participant(settings)
+        return participant(settings, ports)
 
-    with simulation(caller, asked) as playing:
+    with simulation(bare, asked) as playing:
         yield InvocationSubject(SimulatedCaller(playing))
 
 
@@ -90,7 +88,7 @@ def memory_store() -> StoreSubject:
 
 @contextmanager
 def simulated_store() -> Iterator[StoreSubject]:
-    with simulation(lambda: Service(ServiceSettings(app_id=APP_ID), title="Contract")) as playing:
+    with simulation(bare) as playing:
         store = SimulatedStore(playing)
         yield StoreSubject(store, store, playing.pass_time)
 
@@ -124,10 +122,14 @@ class Playing:
         self.world.run()
 
 
+def bare(ports: Ports) -> Service:
+    return Service(ServiceSettings(app_id=APP_ID), title="Contract", ports=ports)
+
+
 @contextmanager
-def simulation(*compositions: Callable[[], Service]) -> Iterator[Playing]:
+def simulation(*compositions: Composition) -> Iterator[Playing]:
     with simulated():
-        world = World(compose(compositions, replicas=2), Choices())
+        world = World(compose(compositions, 2, ports()), Choices())
         try:
             yield Playing(world)
         finally:

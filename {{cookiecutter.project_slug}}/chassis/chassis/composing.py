@@ -1,0 +1,48 @@
+"""All that a service is composed of, and that a test or the simulation replaces."""
+
+from dataclasses import dataclass
+
+from chassis.engine import DaprEngine
+from chassis.inbox import RunStep, run_step
+from chassis.invocation import Participants as Invoked
+from chassis.ports import (
+    CLOCK,
+    RANDOM,
+    Broker,
+    Clock,
+    Engine,
+    Jobs,
+    Participants,
+    Random,
+    Store,
+    Supervisor,
+)
+from chassis.settings import ServiceSettings
+from chassis.sidecar import Sidecar
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    store: Store
+    broker: Broker
+    participants: Participants
+    engine: Engine
+    jobs: Jobs
+    sidecar: Supervisor
+    clock: Clock = CLOCK
+    random: Random = RANDOM
+    #: Runs the handler of a message.
+    run_step: RunStep = run_step
+
+
+def beside_sidecar(settings: ServiceSettings) -> Ports:
+    """What production composes a service of. Nothing is connected before the first call."""
+    sidecar = Sidecar(settings)
+    return Ports(
+        store=sidecar,
+        broker=sidecar,
+        participants=Invoked(settings),
+        engine=DaprEngine(settings),
+        jobs=sidecar,
+        sidecar=sidecar,
+    )
