@@ -61,7 +61,7 @@ def compared(workspace: Path, broker: str, store: str, orders: int) -> list[list
             environment |= each.environment
         use(workspace, broker, store)
         try:
-            printed = run(workspace, ["-m", "demo", "--orders", str(orders)], environment)
+            printed = run(workspace, ["-m", "tests.demo", "--orders", str(orders)], environment)
         finally:
             clean(workspace)
         memory = f"{server.memory_mb:.0f} MB"

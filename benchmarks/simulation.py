@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path.cwd()))
 
 from orders.domain import Style
-from simulation.fulfilment import simulation
+from tests.simulation.fulfilment import simulation
 
 #: Schedules between two looks at the clock.
 BATCH = 20

@@ -40,12 +40,12 @@ def measure(
     """Choreography: all orders at once, each for one of so many SKUs."""
     load = [str(LOAD), str(orders), str(skus)]
     try:
-        run(workspace, ["-m", "devstack", "up"], environment)
+        run(workspace, ["-m", "workspace", "up"], environment)
         # Not measured: the first orders load code and open connections.
         run(workspace, [str(LOAD), "100", str(skus)])
         return Measured(**json.loads(run(workspace, load)))
     finally:
-        run(workspace, ["-m", "devstack", "down"])
+        run(workspace, ["-m", "workspace", "down"])
         clean(workspace)
 
 
@@ -68,7 +68,7 @@ def served_from(folder: str, run_file: str) -> str:
 
 
 def use(workspace: Path, broker: str, store: str) -> None:
-    run(workspace, ["-m", "devstack", "use", "--broker", broker, "--store", store])
+    run(workspace, ["-m", "workspace", "use", "--broker", broker, "--store", store])
 
 
 def clean(workspace: Path) -> None:

@@ -47,8 +47,8 @@ xml xmlrpc yield zipapp zipfile zipimport zlib zoneinfo
 
 # Packages and folders of the workspace.
 workspace_names='
-chassis components contracts deadletters demo deploy dev devstack docs faults inventory invariants
-orders payments services shipping simulation src tests
+chassis components contracts deploy dev docs inventory libs
+orders payments services shipping src testkit tests tools workspace
 '
 
 # What the workspace installs: a project of the same name would take its place.

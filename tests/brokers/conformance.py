@@ -103,8 +103,8 @@ class BrokerConformance:
         python = str(installed / ".venv" / "bin" / "python")
         environment = {**os.environ, **server.environment, **store.environment}
         for command in (
-            [python, "-m", "devstack", "use", "--broker", self.broker, "--store", store.profile],
-            [python, "-m", "demo", "--orders", "20"],
+            [python, "-m", "workspace", "use", "--broker", self.broker, "--store", store.profile],
+            [python, "-m", "tests.demo", "--orders", "20"],
         ):
             done = subprocess.run(
                 command, cwd=installed, env=environment, capture_output=True, text=True, timeout=300

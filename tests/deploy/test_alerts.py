@@ -35,7 +35,7 @@ def of_a_sidecar() -> Iterator[str]:
 
 
 def of_a_service() -> Iterator[str]:
-    text = (WORKSPACE / "chassis/chassis/metrics.py").read_text()
+    text = (WORKSPACE / "libs/chassis/src/chassis/metrics.py").read_text()
     for counter in re.findall(r'Counter\("(\w+)"', text):
         yield f"{counter}_total"
     yield from re.findall(r'Gauge\(\s*"(\w+)"', text)

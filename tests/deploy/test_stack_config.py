@@ -32,7 +32,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def stack(
     installed: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Stack:
-    """As Docker reads what devstack/swarm.py makes for a broker and a store."""
+    """As Docker reads what tools/src/workspace/swarm.py makes for a broker and a store."""
     workspace = tmp_path_factory.mktemp("stack") / "workspace"
     shutil.copytree(installed, workspace, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
     python = str(installed / ".venv" / "bin" / "python")
@@ -41,8 +41,8 @@ def stack(
     def stack_of(broker: str, store: str) -> dict[str, Any]:
         if (broker, store) not in read:
             choice = ["use", "--broker", broker, "--store", store]
-            run([python, "-m", "devstack", *choice], workspace, environment)
-            made = run([python, "-m", "devstack.swarm", "config"], workspace, environment)
+            run([python, "-m", "workspace", *choice], workspace, environment)
+            made = run([python, "-m", "workspace.swarm", "config"], workspace, environment)
             (workspace / "stack.yaml").write_text(made)
             clean = ["docker", "stack", "config", "--compose-file", "stack.yaml"]
             read[broker, store] = yaml.safe_load(run(clean, workspace, environment))

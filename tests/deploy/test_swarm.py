@@ -87,7 +87,7 @@ def test_an_update_that_does_not_start_is_taken_back_and_no_order_is_lost(
 
 
 def test_components_are_those_of_the_workspace(workspace: Workspace) -> None:
-    # Updates of orders may have ended its sidecar: see chassis/chassis/watchdog.py.
+    # Updates of orders may have ended its sidecar: see libs/chassis/src/chassis/watchdog.py.
     tasks.wait_until_whole(workspace.docker, "orders-dapr")
     (sidecar,) = tasks.running(workspace.docker, "orders-dapr")
     for file in (

@@ -13,14 +13,14 @@ from dataclasses import replace
 from random import Random
 
 import aiohttp
-from demo import books, checks
-from demo.client import Client, Refused
-from demo.mix import Shelf
-from devstack.daprfile import DaprFile
-from faults import letters
-from faults.load import GOODS, Load, again
-from faults.waiting import Overdue
-from invariants import violations
+from tests.demo import books, checks
+from tests.demo.client import Client, Refused
+from tests.demo.mix import Shelf
+from workspace.daprfile import DaprFile
+from tests.faults import letters
+from tests.faults.load import GOODS, Load, again
+from tests.faults.waiting import Overdue
+from tests.invariants import violations
 
 STYLES = ("choreography", "orchestration", "hybrid")
 #: Longer than the broker's longest redelivery, twice, and than three silent steps of a workflow.

@@ -10,8 +10,8 @@ from tests.template.rendering import SERVICE, WORKSPACE
 
 SERVICES = sorted(path.name for path in (WORKSPACE / "services").iterdir() if path.is_dir())
 DOMAINS = [
-    *sorted((WORKSPACE / "services").glob("*/*/domain.py")),
-    *sorted(SERVICE.glob("*/*/domain.py")),
+    *sorted((WORKSPACE / "services").glob("*/src/*/domain.py")),
+    *sorted(SERVICE.glob("*/src/*/domain.py")),
 ]
 
 
@@ -32,8 +32,10 @@ def imports_in(folder: Path) -> set[str]:
     return set().union(*map(imports_of, files))
 
 
-def test_every_service_has_a_domain() -> None:
-    assert {path.parent.name for path in DOMAINS} == {*SERVICES, "{{cookiecutter.__package}}"}
+def test_every_service_has_a_domain_or_a_saga() -> None:
+    sagas = {path.parent.name for path in (WORKSPACE / "services").glob("*/src/*/saga.py")}
+    domains = {path.parent.name for path in DOMAINS}
+    assert domains | sagas == {*SERVICES, "{{cookiecutter.__package}}"}
 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=lambda path: path.parent.name)
@@ -42,7 +44,7 @@ def test_a_domain_imports_only_contracts_and_the_standard_library(domain: Path) 
 
 
 def test_the_chassis_imports_neither_services_nor_contracts() -> None:
-    assert imports_in(WORKSPACE / "chassis").isdisjoint({"contracts", *SERVICES})
+    assert imports_in(WORKSPACE / "libs").isdisjoint({"contracts", "workspace", *SERVICES})
 
 
 def test_the_contracts_import_neither_the_chassis_nor_services() -> None:

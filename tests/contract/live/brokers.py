@@ -16,9 +16,9 @@ from chassis import Handlers, Service, ServiceSettings, Transaction
 from chassis.cloudevents import CloudEvent
 from chassis.composing import beside_sidecar
 from chassis.errors import Refused, Unavailable
-from chassis.testing import MemoryStore
-from chassis.testing.contract import BrokerContract, BrokerSubject
-from chassis.testing.contract.broker import event
+from testkit import MemoryStore
+from testkit.contract import BrokerContract, BrokerSubject
+from testkit.contract.broker import event
 from tests.brokers.servers.ports import free_port
 from tests.contract.live.clients import sidecar
 from tests.contract.live.serving import serving

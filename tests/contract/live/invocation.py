@@ -11,8 +11,8 @@ import pytest
 from chassis import ServiceSettings
 from chassis.composing import beside_sidecar
 from chassis.invocation import Participants
-from chassis.testing import MemoryStore
-from chassis.testing.contract.invocation import (
+from testkit import MemoryStore
+from testkit.contract.invocation import (
     PARTICIPANT,
     TIMEOUT_SECONDS,
     InvocationContract,

@@ -10,8 +10,8 @@ import pytest
 
 from chassis.errors import Refused, StaleWrite, Unavailable
 from chassis.ports import Write
-from chassis.testing.contract import StoreContract, StoreSubject
-from chassis.testing.contract.store import keys, put, read
+from testkit.contract import StoreContract, StoreSubject
+from testkit.contract.store import keys, put, read
 from tests.contract.live.clients import sidecar
 from tests.daprd import Daprd
 

@@ -14,7 +14,7 @@ from dapr.ext.workflow.aio import DaprWorkflowClient
 
 from chassis import Service
 from chassis.errors import Unavailable
-from chassis.testing.contract.workflows import (
+from testkit.contract.workflows import (
     End,
     Start,
     WorkflowContract,

@@ -12,7 +12,7 @@ import pytest
 def workspace(installed: Path, tmp_path: Path) -> Path:
     """What `make kube-check` reads, to be changed, with the tools of the installed one."""
     copy = tmp_path / "order-fulfilment"
-    for part in ("deploy", "components", "devstack"):
+    for part in ("deploy", "components", "workspace"):
         shutil.copytree(installed / part, copy / part)
     for part in ("dapr.yaml", "pyproject.toml"):
         shutil.copy(installed / part, copy / part)
@@ -42,7 +42,7 @@ def test_it_holds_as_generated(installed: Path, workspace: Path) -> None:
 def test_it_holds_after_make_use(installed: Path, workspace: Path, broker: str) -> None:
     subprocess.run(
         [
-            *(installed / ".venv/bin/python", "-m", "devstack", "use"),
+            *(installed / ".venv/bin/python", "-m", "workspace", "use"),
             *("--broker", broker, "--store", "postgresql"),
         ],
         cwd=workspace,

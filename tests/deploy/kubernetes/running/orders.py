@@ -14,10 +14,10 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from demo import checks
-from demo.client import Client
-from faults import letters, load
-from faults.load import Load, again
+from tests.demo import checks
+from tests.demo.client import Client
+from tests.faults import letters, load
+from tests.faults.load import Load, again
 
 STYLES = ("choreography", "orchestration", "hybrid")
 END_SECONDS = 240

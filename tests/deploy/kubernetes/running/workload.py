@@ -26,10 +26,10 @@ class Workload:
     namespace: str = SLUG
 
     def up(self) -> None:
-        self._devstack("up")
+        self._workspace("up")
 
     def down(self) -> None:
-        self._devstack("down", "--confirm", self.namespace)
+        self._workspace("down", "--confirm", self.namespace)
 
     def pods(self, name: str) -> list[dict[str, Any]]:
         """Those of a service or a server that are not about to end."""
@@ -86,11 +86,11 @@ class Workload:
             found[service] = f"http://{spec['clusterIP']}:{spec['ports'][0]['port']}"
         return found
 
-    def _devstack(self, command: str, *more: str) -> None:
+    def _workspace(self, command: str, *more: str) -> None:
         began = time.monotonic()
         done = subprocess.run(
             [
-                *(self.workspace / ".venv" / "bin" / "python", "-m", "devstack.cluster"),
+                *(self.workspace / ".venv" / "bin" / "python", "-m", "workspace.cluster"),
                 *(command, "--overlay", self.overlay, *more),
             ],
             cwd=self.workspace,

@@ -1,6 +1,5 @@
 import pytest
 
-from chassis.testing import Harness
 from contracts import (
     Event,
     OrderPlaced,
@@ -13,6 +12,7 @@ from contracts import (
 from contracts.testing import ORDER_ID, order_of
 from inventory import choreography
 from inventory.domain import Stock
+from testkit import Harness
 
 PLACED = OrderPlaced(order_id=ORDER_ID, order=order_of({"TEA": 3}))
 

@@ -1,11 +1,11 @@
 import pytest
 
 from chassis.errors import Undone
-from chassis.testing import Harness
 from contracts import ReleaseStock, ReserveStock, StockReleased, StockReserved
 from contracts.testing import ORDER_ID, order_of
 from inventory.commands import commands
 from inventory.domain import Stock
+from testkit import Harness
 
 RESERVE = ReserveStock(order_id=ORDER_ID, order=order_of({"TEA": 3}))
 RELEASE = ReleaseStock(order_id=ORDER_ID)

@@ -9,7 +9,12 @@ import pytest
 from chassis import Service, envelope, topic_of
 from chassis.errors import Unavailable
 from chassis.saga import Progress, Retry
-from chassis.testing import (
+from contracts import Event, PaymentDeclined, StockReleased, StockReserved
+from contracts.testing import ORDER_ID, order_of
+from orders.main import compose
+from orders.saga import FULFILMENT
+from orders.settings import settings
+from testkit import (
     MemoryBroker,
     MemoryEngine,
     MemoryJobs,
@@ -17,11 +22,6 @@ from chassis.testing import (
     memory_ports,
     running,
 )
-from contracts import Event, PaymentDeclined, StockReleased, StockReserved
-from contracts.testing import ORDER_ID, order_of
-from orders.main import compose
-from orders.saga import FULFILMENT
-from orders.settings import settings
 
 ORDER: dict[str, Any] = order_of({"TEA": 2}, unit_price_cents=150).model_dump(mode="json")
 

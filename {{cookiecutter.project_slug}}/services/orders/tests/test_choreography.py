@@ -6,7 +6,6 @@ import pytest
 
 from chassis import Service, envelope, topic_of
 from chassis.saga import Style
-from chassis.testing import MemoryBroker, memory_ports, running
 from contracts import (
     Event,
     OrderCancelled,
@@ -24,6 +23,7 @@ from contracts import (
 from contracts.testing import ORDER_ID, order_of
 from orders.main import compose
 from orders.saga import FULFILMENT
+from testkit import MemoryBroker, memory_ports, running
 
 ORDER = order_of()
 PLACED = OrderPlaced(order_id=ORDER_ID, order=ORDER)

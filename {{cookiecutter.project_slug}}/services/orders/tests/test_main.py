@@ -1,5 +1,5 @@
-from chassis.testing import memory_ports, running
 from orders.main import compose
+from testkit import memory_ports, running
 
 
 async def test_orders_subscribe_to_just_these_topics() -> None:

@@ -1,6 +1,5 @@
 import pytest
 
-from chassis.testing import Harness
 from contracts import (
     PaymentCaptured,
     PaymentDeclined,
@@ -11,6 +10,7 @@ from contracts import (
 from contracts.testing import ORDER_ID, order_of
 from payments import choreography
 from payments.domain import Card
+from testkit import Harness
 
 RESERVED = StockReserved(order_id=ORDER_ID, order=order_of({"TEA": 3}, unit_price_cents=100))
 

@@ -1,7 +1,6 @@
 import pytest
 
 from chassis.errors import Undone
-from chassis.testing import Harness
 from contracts import (
     CapturePayment,
     PaymentCaptured,
@@ -13,6 +12,7 @@ from contracts.testing import ORDER_ID, order_of
 from payments.commands import commands
 from payments.domain import Card
 from payments.settings import settings
+from testkit import Harness
 
 CAPTURE = CapturePayment(order_id=ORDER_ID, order=order_of({"TEA": 3}, unit_price_cents=100))
 REFUND = RefundPayment(order_id=ORDER_ID)

@@ -1,9 +1,9 @@
 import pytest
 
-from chassis.testing import Harness
 from contracts import PaymentCaptured, ShipmentDispatched, ShipmentFailed
 from contracts.testing import ORDER_ID, order_of
 from shipping import choreography
+from testkit import Harness
 
 
 def paid(country: str) -> PaymentCaptured:

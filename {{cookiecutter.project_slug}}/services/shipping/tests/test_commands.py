@@ -1,9 +1,9 @@
 import pytest
 
-from chassis.testing import Harness
 from contracts import DispatchShipment, ShipmentDispatched, ShipmentFailed
 from contracts.testing import ORDER_ID, order_of
 from shipping.commands import commands
+from testkit import Harness
 
 DISPATCH = DispatchShipment(order_id=ORDER_ID, order=order_of(country="NL"))
 

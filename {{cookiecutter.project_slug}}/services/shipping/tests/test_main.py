@@ -1,5 +1,5 @@
-from chassis.testing import memory_ports, running
 from shipping.main import compose
+from testkit import memory_ports, running
 
 
 async def test_shipping_hears_of_just_these_topics() -> None:

@@ -1,0 +1,112 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chassis.cloudevents import envelope
+from chassis.errors import Unavailable
+from chassis.messages import Message, topic_of
+from chassis.saga import Choreography, State, Style
+from testkit import running
+from testkit.trip_service import Trips
+from testkit.trips import (
+    TRIP,
+    TRIP_ID,
+    DepositHeld,
+    DepositRefused,
+    RoomBooked,
+    RoomConfirmed,
+    RoomFreed,
+    RoomRefused,
+    TripPaid,
+    VoucherSent,
+    say,
+)
+
+ALL = (RoomBooked, DepositHeld, TripPaid, VoucherSent, RoomConfirmed)
+
+
+@pytest.fixture
+async def trips() -> AsyncIterator[Trips]:
+    trips = Trips()
+    trips.sagas.run(Choreography(TRIP))
+    async with running(trips):
+        yield trips
+
+
+async def hear(trips: Trips, *messages: type[Message]) -> None:
+    for message in messages:
+        event = envelope(say(message), id=message.__name__, source="participant", traceparent=None)
+        await trips.deliver(event, topic_of(message))
+
+
+async def begin(trips: Trips) -> None:
+    await trips.sagas.begin(TRIP, Style.CHOREOGRAPHY, say(TRIP.started_by))
+
+
+async def test_what_starts_a_process_is_published_and_recorded(trips: Trips) -> None:
+    await begin(trips)
+    (event,) = trips.sent("trip-requested")
+    assert (event.subject, event.source) == (TRIP_ID, "trips")
+    progress = trips.progress()
+    assert progress is not None
+    assert (progress.style, progress.state) == (Style.CHOREOGRAPHY, State.RUNNING)
+
+
+async def test_a_process_whose_start_is_not_published_has_not_begun(trips: Trips) -> None:
+    trips.bus.failures = [Unavailable("the broker is away")]
+    with pytest.raises(Unavailable):
+        await begin(trips)
+    assert trips.progress() is None
+
+
+async def test_beginning_twice_is_one_event(trips: Trips) -> None:
+    await begin(trips)
+    await begin(trips)
+    assert len({event.id for event in trips.sent("trip-requested")}) == 1
+
+
+async def test_its_own_event_is_in_its_inbox_already(trips: Trips) -> None:
+    await begin(trips)
+    before = len(trips.memory.commits)
+    (event,) = trips.sent("trip-requested")
+    await trips.deliver(event, "trip-requested")
+    assert len(trips.memory.commits) == before
+
+
+async def test_all_events_complete_the_process(trips: Trips) -> None:
+    await begin(trips)
+    await hear(trips, *ALL)
+    (booked,) = trips.sent("trip-booked")
+    assert booked.data == {"trip": TRIP_ID, "voucher": "v-1"}
+
+
+@pytest.mark.parametrize("replies", [(DepositRefused, RoomFreed), (RoomFreed, DepositRefused)])
+async def test_a_refusal_cancels_the_process_once_all_is_undone(
+    trips: Trips, replies: tuple[type[Message], ...]
+) -> None:
+    await begin(trips)
+    first, second = replies
+    await hear(trips, RoomBooked, first)
+    assert not trips.sent("trip-cancelled")
+    await hear(trips, second)
+    (cancelled,) = trips.sent("trip-cancelled")
+    assert cancelled.data == {
+        "trip": TRIP_ID,
+        "guest": "ada",
+        "failed_step": "HoldDeposit",
+        "reason": "a reason of DepositRefused",
+    }
+
+
+async def test_a_process_does_not_end_before_its_start_is_known(trips: Trips) -> None:
+    await hear(trips, RoomRefused)
+    assert not trips.sent("trip-cancelled")
+    await begin(trips)
+    assert len(trips.sent("trip-cancelled")) == 1
+
+
+async def test_a_process_ends_once(trips: Trips) -> None:
+    await begin(trips)
+    await hear(trips, *ALL, RoomRefused)
+    assert not trips.sent("trip-cancelled")
+    assert len(trips.sent("trip-booked")) == 1

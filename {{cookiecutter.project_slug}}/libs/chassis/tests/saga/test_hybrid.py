@@ -1,0 +1,249 @@
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chassis import CommandRefused
+from chassis.cloudevents import CloudEvent, derived_id
+from chassis.errors import Unavailable, Unsent
+from chassis.ports import Write
+from chassis.saga import Hybrid, Progress, State, Style
+from chassis.saga.hybrid import STARTS_WITHIN
+from chassis.timers import Started
+from chassis.transaction import adapter
+from testkit import running
+from testkit.trip_service import Trips
+from testkit.trips import (
+    TRIP,
+    TRIP_ID,
+    DepositHeld,
+    DepositRefused,
+    RoomBooked,
+    RoomConfirmed,
+    RoomFreed,
+    RoomRefused,
+    TripPaid,
+    VoucherSent,
+    say,
+)
+
+REQUESTED = say(TRIP.started_by)
+JOB = f"trip-requested.{TRIP_ID}"
+ALL = (RoomBooked, DepositHeld, TripPaid, VoucherSent, RoomConfirmed)
+
+
+@pytest.fixture
+async def trips() -> AsyncIterator[Trips]:
+    trips = Trips()
+    trips.sagas.run(Hybrid(TRIP))
+    async with running(trips):
+        yield trips
+
+
+async def begin(trips: Trips) -> None:
+    await trips.sagas.begin(TRIP, Style.HYBRID, REQUESTED)
+
+
+async def tick(trips: Trips, age: timedelta = timedelta(seconds=15)) -> None:
+    """As the scheduler calls, so long after the timer was started."""
+    await trips.timers._call(JOB, Started(at=datetime.now(UTC) - age))
+
+
+def make_late(trips: Trips, by: timedelta) -> None:
+    """As if all that is asked for had been asked for so long ago."""
+    progress = trips.progress()
+    assert progress is not None
+    content = adapter(Progress).dump_python(progress, mode="python")
+    for asked in content["asked"]:
+        asked["since"] -= by
+        asked["due"] -= by
+    trips.memory.put(f"process:{TRIP.name}:{TRIP_ID}", adapter(Progress).validate_python(content))
+
+
+async def test_the_job_is_there_before_the_process(trips: Trips) -> None:
+    commit = trips.memory.commit
+
+    async def noted(writes: Sequence[Write]) -> None:
+        trips.story.append("commit")
+        await commit(writes)
+
+    trips.memory.commit = noted  # type: ignore[method-assign]
+    await begin(trips)
+    assert trips.story == [f"schedule {JOB}", "commit"]
+
+
+async def test_without_its_job_no_process_begins(trips: Trips) -> None:
+    trips.jobs.failures = [Unavailable("the scheduler is away")]
+    with pytest.raises(Unavailable):
+        await begin(trips)
+    assert trips.progress() is None
+    assert not trips.sent("book-room")
+
+
+async def test_record_inbox_and_next_command_are_one_commit(trips: Trips) -> None:
+    await begin(trips)
+    before = len(trips.memory.commits)
+    await trips.reply(RoomBooked)
+    (writes,) = trips.memory.commits[before:]
+    assert sorted(write.key.partition(":")[0] for write in writes) == ["inbox", "process"]
+    assert len(trips.sent("hold-deposit")) == 1
+
+
+async def test_a_process_that_is_not_committed_gives_no_command(trips: Trips) -> None:
+    trips.memory.failures = [Unavailable("the store is away")]
+    with pytest.raises(Unavailable):
+        await begin(trips)
+    assert not trips.sent("book-room")
+
+
+async def test_a_command_says_where_its_reply_goes_and_has_a_derived_id(trips: Trips) -> None:
+    await begin(trips)
+    (command,) = trips.sent("book-room")
+    assert command.replyto == "trip-requested-replies"
+    assert command.subject == TRIP_ID
+    assert command.source == "trips"
+    assert command.id == derived_id("trip-requested", TRIP_ID, "book-room")
+
+
+async def test_a_command_that_could_not_be_published_is_published_when_its_cause_comes_again(
+    trips: Trips,
+) -> None:
+    await begin(trips)
+    trips.bus.failures = [Unavailable("the broker is away")]
+    with pytest.raises(Unsent):
+        await trips.reply(RoomBooked)
+    await trips.reply(RoomBooked)
+    assert len(trips.sent("hold-deposit")) == 1
+
+
+async def test_all_replies_complete_the_process_and_stop_its_job(trips: Trips) -> None:
+    await begin(trips)
+    await trips.reply(*ALL)
+    (booked,) = trips.sent("trip-booked")
+    assert booked.data == {"trip": TRIP_ID, "voucher": "v-1"}
+    progress = trips.progress()
+    assert progress is not None
+    assert progress.state is State.COMPLETED
+    assert trips.story[-1] == f"delete {JOB}"
+
+
+async def test_a_refusal_cancels_the_process_once_all_is_undone(trips: Trips) -> None:
+    await begin(trips)
+    await trips.reply(RoomBooked, DepositRefused)
+    assert not trips.sent("trip-cancelled")
+    assert f"delete {JOB}" not in trips.story
+    await trips.reply(RoomFreed)
+    (cancelled,) = trips.sent("trip-cancelled")
+    assert cancelled.data["failed_step"] == "HoldDeposit"
+    assert trips.story[-1] == f"delete {JOB}"
+
+
+async def test_a_job_that_could_not_be_stopped_is_stopped_when_the_reply_comes_again(
+    trips: Trips,
+) -> None:
+    await begin(trips)
+    trips.jobs.failures = [Unavailable("the scheduler is away")]
+    with pytest.raises(Unsent):
+        await trips.reply(RoomRefused)
+    await trips.reply(RoomRefused)
+    assert trips.story[-1] == f"delete {JOB}"
+    assert len({event.id for event in trips.sent("trip-cancelled")}) == 1
+
+
+async def test_beginning_twice_is_one_process_and_one_command(trips: Trips) -> None:
+    await begin(trips)
+    await begin(trips)
+    assert len({event.id for event in trips.sent("book-room")}) == 1
+
+
+async def test_a_refused_command_fails_the_step(trips: Trips) -> None:
+    await begin(trips)
+    (command,) = trips.sent("book-room")
+    refused = CommandRefused(subject=TRIP_ID, reason="unreadable")
+    await trips.reply(refused, causationid=command.id)
+    (cancelled,) = trips.sent("trip-cancelled")
+    assert cancelled.data["reason"] == "unreadable"
+
+
+async def test_a_refusal_of_another_command_is_none(trips: Trips) -> None:
+    await begin(trips)
+    await trips.reply(CommandRefused(subject=TRIP_ID, reason="no"), causationid="another")
+    assert not trips.sent("trip-cancelled")
+
+
+async def test_a_refusal_of_an_unknown_process_begins_none(trips: Trips) -> None:
+    await trips.reply(CommandRefused(subject=TRIP_ID, reason="no"), causationid="another")
+    assert trips.progress() is None
+
+
+async def test_an_undo_that_is_refused_is_given_again_under_another_id(trips: Trips) -> None:
+    await begin(trips)
+    await trips.reply(RoomBooked, DepositRefused)
+    (undo,) = trips.sent("free-room")
+    await trips.reply(CommandRefused(subject=TRIP_ID, reason="no"), causationid=undo.id)
+    make_late(trips, timedelta(minutes=1))
+    await tick(trips)
+    first, second = trips.sent("free-room")
+    assert first.id != second.id
+    assert first.data == second.data
+
+
+async def test_a_tick_gives_again_what_is_late_under_its_id(trips: Trips) -> None:
+    await begin(trips)
+    make_late(trips, timedelta(minutes=1))
+    await tick(trips)
+    first, second = trips.sent("book-room")
+    assert same(first) == same(second)
+
+
+def same(command: CloudEvent) -> tuple[str, str, object]:
+    return command.id, command.source, command.data
+
+
+async def test_a_tick_gives_up_what_was_waited_for_too_long(trips: Trips) -> None:
+    await begin(trips)
+    make_late(trips, trips.settings.step_timeout)
+    await tick(trips)
+    assert len(trips.sent("free-room")) == 1
+
+
+async def test_a_tick_that_finds_nothing_late_writes_nothing(trips: Trips) -> None:
+    await begin(trips)
+    before = len(trips.memory.commits)
+    await tick(trips)
+    assert len(trips.memory.commits) == before
+    assert f"delete {JOB}" not in trips.story
+
+
+async def test_a_tick_of_an_ended_process_stops_its_timer(trips: Trips) -> None:
+    await begin(trips)
+    await trips.reply(RoomRefused)
+    trips.story.clear()
+    await tick(trips)
+    assert trips.story == [f"delete {JOB}"]
+
+
+async def test_a_tick_before_the_process_is_committed_does_not_stop_its_timer(
+    trips: Trips,
+) -> None:
+    await tick(trips)
+    assert trips.story == []
+
+
+async def test_a_slow_start_has_as_long_as_a_handler_may_take(trips: Trips) -> None:
+    slowest = 2 * timedelta(seconds=trips.settings.handler_timeout_seconds)
+    await tick(trips, 2 * slowest)
+    assert trips.story == []
+
+
+async def test_a_tick_of_a_process_that_never_began_stops_its_timer(trips: Trips) -> None:
+    await tick(trips, STARTS_WITHIN)
+    assert trips.story == [f"delete {JOB}"]
+
+
+async def test_an_early_reply_is_no_start(trips: Trips) -> None:
+    await trips.reply(RoomBooked)
+    await tick(trips)
+    assert trips.story == []
+    await tick(trips, STARTS_WITHIN)
+    assert trips.story == [f"delete {JOB}"]

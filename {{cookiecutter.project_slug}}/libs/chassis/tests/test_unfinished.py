@@ -1,0 +1,259 @@
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from chassis.cloudevents import envelope
+from chassis.errors import StaleWrite, Unavailable
+from chassis.handlers import Step, step
+from chassis.inbox import Inbox
+from chassis.ports import CLOCK, Stored, Write
+from chassis.processor import Processor
+from chassis.saga import Choreography, Progress
+from chassis.service import Service
+from chassis.settings import ServiceSettings
+from chassis.transaction import Transaction
+from chassis.unfinished import DIRECTORY, PAGE, SWEPT, Names, Page, Unfinished
+from testkit import MemoryBroker, MemoryStore, memory_ports, running
+from testkit.bank import Deposit
+from testkit.trips import TRIP
+
+
+def replica(**options: Any) -> Unfinished:
+    """A trip has ended when its record is "over". No sweep relies on one of a moment ago."""
+    options = {"sweep_seconds": 0, **options}
+    return Unfinished(lambda id: f"trip:{id}", str, lambda record: record == "over", **options)
+
+
+def later(seconds: float = 0) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def unfinished() -> Unfinished:
+    return replica()
+
+
+def beginning(unfinished: Unfinished) -> Step:
+    async def begin(trip: Deposit, tx: Transaction) -> None:
+        key = f"trip:{trip.account}"
+        if await tx.get(key, str) is None:
+            await unfinished.add(trip.account, tx)
+            tx.put(key, "on its way")
+
+    return step(begin, Deposit)
+
+
+async def begin(store: MemoryStore, unfinished: Unfinished, *ids: str) -> None:
+    """All of them together, as one group."""
+    processor = Processor(store, MemoryBroker(), Inbox("trips", ttl_seconds=60))
+    processor.start()
+    beginnings = beginning(unfinished)
+    events = [
+        envelope(Deposit(account=id), id=str(uuid4()), source="test", traceparent=None)
+        for id in ids
+    ]
+    await asyncio.gather(*(processor.process(event, beginnings) for event in events))
+    await processor.stop()
+
+
+def end(store: MemoryStore, *ids: str) -> None:
+    for id in ids:
+        store.put(f"trip:{id}", "over")
+
+
+def listed(store: MemoryStore) -> list[str]:
+    """The ids on all pages that the directory names."""
+    pages = [store.get(f"unfinished:{name}", Page) for name in store.get(DIRECTORY, Names) or []]
+    return sorted(id for page in pages for id, _ in page or [])
+
+
+def ids(count: int) -> list[str]:
+    return [f"{number:04}" for number in range(count)]
+
+
+async def test_what_begins_is_listed_once(store: MemoryStore, unfinished: Unfinished) -> None:
+    for _ in range(2):
+        await begin(store, unfinished, *ids(PAGE + 1))
+    assert listed(store) == ids(PAGE + 1)
+    assert len(store.get(DIRECTORY, Names) or []) == 2
+
+
+async def test_a_group_of_beginnings_is_one_transaction(
+    store: MemoryStore, unfinished: Unfinished
+) -> None:
+    await begin(store, unfinished, *ids(10))
+    assert len(store.commits) == 1
+
+
+async def test_what_has_begun_on_several_replicas_is_listed(store: MemoryStore) -> None:
+    for id in ids(6):
+        await begin(store, replica(), id)
+    assert listed(store) == ids(6)
+
+
+async def test_what_has_ended_is_listed_no_more(store: MemoryStore, unfinished: Unfinished) -> None:
+    await begin(store, unfinished, *ids(2 * PAGE))
+    end(store, *ids(2 * PAGE - 1))
+    await replica().sweep(store, later())
+    assert "0099" in listed(store)
+    end(store, "0099")
+    await replica().sweep(store, later())
+    assert listed(store) == []
+    assert store.table.keys("unfinished:") == [SWEPT]
+
+
+async def test_what_is_swept_away_while_it_is_idle_begins_again(
+    store: MemoryStore, unfinished: Unfinished
+) -> None:
+    await begin(store, unfinished, "1")
+    end(store, "1")
+    await unfinished.sweep(store, later())
+    await begin(store, unfinished, "2")
+    assert listed(store) == ["2"]
+
+
+async def test_a_long_page_with_few_that_have_not_ended_is_shortened(
+    store: MemoryStore, unfinished: Unfinished
+) -> None:
+    await begin(store, unfinished, *ids(PAGE + 1))
+    end(store, *ids(PAGE - 1))
+    await unfinished.sweep(store, later())
+    assert listed(store) == ids(PAGE + 1)[-2:]
+
+
+async def test_what_has_no_record_any_more_is_taken_for_ended(
+    store: MemoryStore, unfinished: Unfinished
+) -> None:
+    await begin(store, unfinished, "1")
+    record = (await store.read(["trip:1"]))["trip:1"]
+    await store.commit([Write("trip:1", None, record.etag)])
+    await unfinished.sweep(store, later())
+    assert listed(store) == []
+
+
+@pytest.mark.parametrize(("lost_races", "left"), [(1, ["3"]), (5, ["1", "2", "3"])])
+async def test_a_sweep_that_loses_races_loses_nothing_else(
+    store: MemoryStore, unfinished: Unfinished, lost_races: int, left: list[str]
+) -> None:
+    await begin(store, unfinished, "1", "2")
+    end(store, "1", "2")
+    store.failures = [StaleWrite("lost")] * lost_races
+    await unfinished.sweep(store, later())
+    store.failures = []
+    await begin(store, unfinished, "3")
+    assert listed(store) == left
+    assert unfinished.age(later()) == 0
+
+
+async def test_the_list_has_an_end(
+    store: MemoryStore,
+) -> None:
+    unfinished = replica(max_pages=2)
+    await begin(store, unfinished, *ids(10 * PAGE))
+    assert listed(store) == ids(10 * PAGE)[: 2 * PAGE]
+
+
+async def test_the_age_is_that_of_the_oldest_one_that_has_not_ended(
+    store: MemoryStore, unfinished: Unfinished
+) -> None:
+    assert unfinished.age(later()) == 0
+    for id in ids(3):
+        await begin(store, unfinished, id)
+    await unfinished.sweep(store, later(100))
+    assert 100 <= unfinished.age(later(100)) < 110
+
+    end(store, *ids(3))
+    await unfinished.sweep(store, later())
+    assert unfinished.age(later()) == 0
+
+
+async def test_a_process_that_starts_again_knows_the_age(
+    store: MemoryStore, unfinished: Unfinished
+) -> None:
+    await begin(store, unfinished, "1")
+    restarted = replica()
+    await restarted.sweep(store, later(100))
+    assert restarted.age(later(100)) >= 100
+
+
+async def test_a_replica_takes_the_age_from_the_one_that_has_just_swept(
+    store: MemoryStore,
+) -> None:
+    unfinished, other = replica(sweep_seconds=30), replica(sweep_seconds=30)
+    await begin(store, unfinished, "1")
+    await unfinished.sweep(store, later(100))
+    before = len(store.reads)
+    await other.sweep(store, later(100))
+    assert len(store.reads) == before + 1
+    assert other.age(later(100)) >= 100
+
+    end(store, "1")
+    await other.sweep(store, later(130))
+    assert other.age(later(130)) == 0
+
+
+class Ahead:
+    """A clock that is so many seconds ahead."""
+
+    def now(self) -> datetime:
+        return later(4200)
+
+
+async def test_a_sweep_that_takes_too_long_shows_the_oldest_that_it_has_seen(
+    store: MemoryStore,
+) -> None:
+    unfinished = replica(max_sweep_seconds=0.2)
+    await begin(store, unfinished, *ids(3 * PAGE))
+
+    class Slow(MemoryStore):
+        async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+            await asyncio.sleep(0.15)
+            return await store.read(keys)
+
+    store.reads.clear()
+    await unfinished.sweep(Slow(), later(100))
+    assert unfinished.age(later(100)) >= 100
+    assert sum(any(key.startswith("trip:") for key in keys) for keys in store.reads) == 1
+
+
+async def test_the_age_is_a_metric(settings: ServiceSettings, store: MemoryStore) -> None:
+    service = Service(settings, title="Trips", ports=memory_ports(store=store, clock=Ahead()))
+    service.sagas.run(Choreography(TRIP))
+    unfinished = service.sagas.unfinished
+    await begin(store, unfinished, "1")
+    store.put("1", Progress("1"))
+    async with running(service) as client, asyncio.timeout(5):
+        while "\nunfinished_process_age_seconds 42" not in await metrics(client):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def metrics(client: httpx.AsyncClient) -> str:
+    return (await client.get("/metrics")).text
+
+
+class Away(MemoryStore):
+    """A store that fails in one way, then in another, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = asyncio.Semaphore(0)
+        self.errors = cycle([Unavailable("the store is away"), KeyError("a bug")])
+
+    async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        self.calls.release()
+        raise next(self.errors)
+
+
+async def test_the_age_is_watched_however_often_the_store_is_away(unfinished: Unfinished) -> None:
+    store = Away()
+    watching = asyncio.create_task(unfinished.watch(store, CLOCK))
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            await store.calls.acquire()
+    watching.cancel()

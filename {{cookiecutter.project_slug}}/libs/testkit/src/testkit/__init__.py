@@ -1,0 +1,28 @@
+"""A test kit for services: what surrounds a handler, an API or a workflow, in memory."""
+
+import pytest
+
+from testkit.harness import Harness
+from testkit.memory import MemoryBroker, MemoryStore
+from testkit.ports import MemoryEngine, MemoryJobs, MemorySidecar, memory_ports
+from testkit.running import running
+from testkit.workflows import ActivityCall, EventWait, Played, activity_failed, play
+
+__all__ = [
+    "ActivityCall",
+    "EventWait",
+    "Harness",
+    "MemoryBroker",
+    "MemoryEngine",
+    "MemoryJobs",
+    "MemorySidecar",
+    "MemoryStore",
+    "Played",
+    "activity_failed",
+    "memory_ports",
+    "play",
+    "running",
+]
+
+# So that its assertions show their values, wherever a test class inherits it.
+pytest.register_assert_rewrite("testkit.contract")

@@ -1,0 +1,150 @@
+"""The proof of a saga: processes under every fault, in each style, judged by its invariants.
+
+Nothing is written for it but the declaration: participants are made from that, and each step that
+may refuse is refused in turn.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from chassis.composing import Ports
+from chassis.deadletters import letter_id
+from chassis.inbox import InboxRecord
+from chassis.messages import Message as SagaMessage
+from chassis.messages import name_of, topic_of
+from chassis.saga import Progress, Saga, Style
+from chassis.saga.runner import Runner
+from chassis.service import Service
+from chassis.settings import ServiceSettings
+from testkit.simulation.process import Process as SimulatedProcess
+from testkit.simulation.sagas.evidence import Evidence, Message, Outcome, Process
+from testkit.simulation.sagas.examples import example
+from testkit.simulation.sagas.invariants import violations
+from testkit.simulation.sagas.participants import Script, participants
+from testkit.simulation.simulation import Check, Simulation
+from testkit.simulation.world import Fate, World
+
+#: How long a step is waited for: until it is answered, or so shortly that it is often given up
+#: though it is done, or will be.
+ENDLESS, SHORT = timedelta(days=1), timedelta(milliseconds=400)
+#: Virtual seconds, from the start of a process to its end.
+DEADLINE_SECONDS = 1_200
+INITIATOR = "initiator"
+
+
+def proof(
+    runner: Callable[[Saga], Runner], saga: Saga, step_timeout: timedelta = ENDLESS
+) -> Simulation:
+    """Of the saga in the style of the runner."""
+    script = Script()
+
+    def initiator(ports: Ports) -> Service:
+        settings = ServiceSettings(app_id=INITIATOR, step_timeout=step_timeout)
+        service = Service(settings, title=INITIATOR, ports=ports)
+        service.sagas.run(runner(saga))
+        return service
+
+    style = runner(saga).style
+    commands = [(step.at, topic_of(step.command)) for step in saga.steps if step.undo is not None]
+
+    def play(world: World) -> Check:
+        script.refused.clear()
+        run = Run(world, saga, style, INITIATOR)
+        world.is_balanced = world.pick((False, True))
+        held = world.pick((*[None] * 4, *commands))
+        if held is not None:
+            # Whatever follows it overtakes it.
+            world.hold_back(*held)
+        refusable = [step.name for step in saga.steps if step.refused is not None]
+        for number in range(world.pick((1, 1, 2))):
+            started = example(saga.started_by, seed=number)
+            refused = world.pick((None, None, *refusable))
+            if refused is not None:
+                script.refused[started.subject] = refused
+            run.begin(started)
+        return lambda: violations(saga, run.evidence(in_order=step_timeout >= ENDLESS))
+
+    compositions = [initiator, *participants(saga, script)]
+    return Simulation(compositions, play, workflows=style is not Style.CHOREOGRAPHY)
+
+
+class Run:
+    """Processes of one saga in one style, in one world."""
+
+    def __init__(self, world: World, saga: Saga, style: Style, initiator: str) -> None:
+        self._world, self._saga, self._style, self._initiator = world, saga, style, initiator
+        self._ids: list[str] = []
+        self._accepted: set[str] = set()
+
+    def begin(self, started: SagaMessage) -> None:
+        id = started.subject
+        self._ids.append(id)
+
+        async def begin(process: SimulatedProcess) -> None:
+            await process.service.sagas.begin(self._saga, self._style, started)
+
+        def answered(answer: object) -> None:
+            if not isinstance(answer, Exception):
+                self._accepted.add(id)
+
+        self._world.request(self._initiator, f"begin {id}", begin, answered)
+
+    def evidence(self, *, in_order: bool) -> Evidence:
+        fates = self._world.fates()
+        return Evidence(
+            deadline=DEADLINE_SECONDS,
+            in_order=in_order,
+            processes={id: self._process(id) for id in self._ids},
+            published=frozenset(map(_message, fates)),
+            processed=frozenset(_message(fate) for fate in fates if fate.processed),
+            dead_letters=frozenset(_message(fate) for fate in fates if fate.dead_lettered),
+        )
+
+    def _process(self, id: str) -> Process:
+        key = f"process:{self._saga.name}:{id}"
+        progress = self._world.store(self._initiator).get(key, Progress)
+        seconds = None
+        if progress is not None and progress.ended_at and progress.started_at:
+            seconds = (progress.ended_at - progress.started_at).total_seconds()
+        ends = {topic_of(end): name_of(end) for end in self._saga.ends}
+        published = {
+            each.event.id: ends[each.topic]
+            for each in self._world.broker.log
+            if each.topic in ends and each.event and each.event.subject == id
+        }
+        return Process(
+            id=id,
+            accepted=id in self._accepted,
+            state=None if progress is None else progress.state,
+            seconds=seconds,
+            failed_step=None if progress is None else progress.failed_step,
+            ends=tuple(published.values()),
+            outcomes=tuple(self._outcomes(id)),
+        )
+
+    def _outcomes(self, id: str) -> Sequence[Outcome]:
+        """What the participants have committed of the process, in that order."""
+        names = {topic_of(reply): name_of(reply) for reply in self._saga.replies}
+        # The record of a message that becomes a dead letter is written again as it is, to keep it.
+        records = dict.fromkeys(
+            (app_id, write.key, write.value)
+            for app_id, write in self._world.commits
+            if write.key.startswith("inbox:") and write.value is not None
+        )
+        return [
+            Outcome(app_id, names[topic], key)
+            for app_id, key, record in records
+            for outgoing in InboxRecord.model_validate_json(record).outcomes
+            if outgoing.event.subject == id
+            and (topic := outgoing.event.type.rpartition(".v")[0]) in names
+        ]
+
+
+def _message(fate: Fate) -> Message:
+    event = fate.message.event
+    return Message(
+        service=fate.service,
+        topic=fate.message.topic,
+        id=event.id if event else str(letter_id(fate.message.raw)),
+        subject=event.subject if event else "",
+    )

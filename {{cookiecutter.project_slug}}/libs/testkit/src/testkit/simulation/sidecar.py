@@ -1,0 +1,70 @@
+"""What stands in for the sidecar: each call of it is an effect that waits its turn and may fail.
+
+It finds the process that calls by the loop that runs.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from chassis.cloudevents import CloudEvent
+from chassis.errors import Unavailable
+from chassis.ports import Stored, Write
+from testkit.simulation import faults
+from testkit.simulation.faults import Fault
+from testkit.simulation.process import here
+
+T = TypeVar("T")
+
+
+class SimulatedSidecar:
+    async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        # Reads do not wait their turn: whoever overtakes a transaction does so before it commits.
+        process = here()
+        world = process.world
+        fault = Fault.LOST if world.choices.rare() else Fault.NONE
+        world.tell(process.name, f"read {', '.join(keys)}", fault)
+        if fault is Fault.LOST:
+            raise Unavailable("read: lost")
+        return world.store(process.member.app_id).read(keys)
+
+    async def commit(self, writes: Sequence[Write]) -> None:
+        process = here()
+        world, app_id = process.world, process.member.app_id
+        what = f"commit {', '.join(write.key for write in writes)}"
+
+        def happen() -> None:
+            world.store(app_id).commit(writes)
+            world.commits += [(app_id, write) for write in writes]
+
+        await self._effect(what, faults.COMMIT, happen)
+
+    async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
+        process = here()
+        broker = process.world.broker
+        sent = [process.said(event) for event in events]
+        about = ", ".join(event.subject for event in events)
+        await self._effect(
+            f"publish {topic} of {about}", faults.PUBLISH, lambda: broker.publish(topic, sent)
+        )
+
+    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
+        process = here()
+        world, app_id = process.world, process.member.app_id
+        await self._effect(
+            f"schedule {name}", faults.SCHEDULE, lambda: world.schedule(app_id, name, every, data)
+        )
+
+    async def delete(self, name: str) -> None:
+        jobs, job = here().world.jobs, (here().member.app_id, name)
+        await self._effect(f"delete job {name}", faults.SCHEDULE, lambda: jobs.pop(job, None))
+
+    async def _effect(self, what: str, can_fail: Sequence[Fault], happen: Callable[[], T]) -> T:
+        process = here()
+        try:
+            async with asyncio.timeout(process.service.settings.sidecar_timeout_seconds):
+                return await process.effect(what, can_fail, happen)
+        except TimeoutError as error:
+            # It may happen all the same, later.
+            raise Unavailable(f"{what}: DEADLINE_EXCEEDED") from error

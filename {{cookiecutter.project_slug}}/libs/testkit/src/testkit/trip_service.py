@@ -1,0 +1,66 @@
+"""The service that initiates trips, with stand-ins for all that its sidecar is to it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from chassis.cloudevents import CloudEvent, envelope
+from chassis.messages import Message
+from chassis.ports import Participants
+from chassis.saga import Progress, Saga
+from chassis.service import Service
+from chassis.settings import ServiceSettings
+from testkit import MemoryBroker, MemoryEngine, MemoryStore, memory_ports
+from testkit.trips import TRIP, TRIP_ID, say
+
+
+class Jobs:
+    """Notes what is scheduled and deleted, in the one story of all that happens."""
+
+    def __init__(self, story: list[str]) -> None:
+        self.story = story
+        self.failures: list[Exception] = []
+
+    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.story.append(f"schedule {name}")
+
+    async def delete(self, name: str) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.story.append(f"delete {name}")
+
+
+class Trips(Service):
+    """The service that initiates trips, with stand-ins for all of its sidecar."""
+
+    def __init__(self, participants: Participants | None = None) -> None:
+        self.story: list[str] = []
+        self.memory, self.bus, self.jobs = MemoryStore(), MemoryBroker(), Jobs(self.story)
+        self.engine = MemoryEngine()
+        ports = memory_ports(
+            store=self.memory,
+            broker=self.bus,
+            jobs=self.jobs,
+            engine=self.engine,
+            participants=participants,
+        )
+        super().__init__(ServiceSettings(app_id="trips"), title="Trips", ports=ports)
+
+    async def deliver(self, event: CloudEvent, topic: str) -> None:
+        await self.subscriptions.handle(event, topic)
+
+    async def reply(self, *replies: type[Message] | Message, **attributes: Any) -> None:
+        """Each one as a new message on the topic of the replies."""
+        for number, reply in enumerate(replies):
+            message = say(reply) if isinstance(reply, type) else reply
+            options: dict[str, Any] = {"id": f"{type(message).__name__}-{number}"} | attributes
+            event = envelope(message, source="participant", traceparent=None, **options)
+            await self.deliver(event, "trip-requested-replies")
+
+    def progress(self, saga: Saga = TRIP) -> Progress | None:
+        return self.memory.get(f"process:{saga.name}:{TRIP_ID}", Progress)
+
+    def sent(self, topic: str) -> Sequence[CloudEvent]:
+        return self.bus.published[topic]

@@ -1,0 +1,33 @@
+"""The dead letters that the services keep, and what is kept there because it is tried again."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import aiohttp
+
+from workspace.daprfile import App
+from workspace.tokens import app_headers
+
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+RETRYING = "retrying"
+
+
+async def kinds(apps: Mapping[str, App]) -> Counter[str]:
+    """How many there are of each kind. Raises `aiohttp.ClientError` if a service is away."""
+    found: Counter[str] = Counter()
+    async with aiohttp.ClientSession(timeout=TIMEOUT, headers=app_headers()) as http:
+        for app in apps.values():
+            page: int | None = 0
+            while page is not None:
+                url, params = f"{app.url}/dead-letters", {"page": page}
+                async with http.get(url, params=params, raise_for_status=True) as response:
+                    listed = await response.json()
+                found.update(letter["kind"] for letter in listed["letters"])
+                page = listed["next_page"]
+    return found
+
+
+async def count(apps: Mapping[str, App]) -> int:
+    """In all services together, less what is tried again. Raises as `kinds` does."""
+    found = await kinds(apps)
+    return found.total() - found[RETRYING]

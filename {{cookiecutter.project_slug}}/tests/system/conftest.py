@@ -1,0 +1,46 @@
+"""The whole workspace on real sidecars, started once for all tests of this folder."""
+
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
+
+import pytest
+from dapr.conf import settings
+
+from tests.demo.client import Client
+from tests.system.collector import Collector
+from workspace import stack, tokens
+from workspace.daprfile import DaprFile
+
+
+@pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    with Collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def workspace(collector: Collector) -> Iterator[DaprFile]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+        # The SDK read its environment when it was imported.
+        environment.setattr(settings, "DAPR_API_TOKEN", tokens.read().get(tokens.API_TOKEN))
+        # Not `running()`: services that are up already send their spans elsewhere.
+        stack.up()
+        try:
+            yield DaprFile()
+        finally:
+            stack.down()
+
+
+@pytest.fixture
+async def client(workspace: DaprFile) -> AsyncIterator[Client]:
+    client = Client(workspace.apps)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def run() -> str:
+    """A name that no other test uses, for SKUs, cards and keys."""
+    return f"T-{uuid4().hex[:10].upper()}"

@@ -1,0 +1,76 @@
+"""A stranger reaches neither a service's own routes nor a sidecar; a service, not all topics."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.system.sidecars import Sidecar
+from workspace import tokens
+from workspace.daprfile import DaprFile
+
+SERVICES = ("orders", "inventory", "payments", "shipping")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/events/order-placed"),
+        ("POST", "/commands/reserve-stock"),
+        ("GET", "/dapr/subscribe"),
+        ("GET", "/dead-letters"),
+        ("POST", "/dead-letters/00000000-0000-4000-8000-000000000001/replay"),
+    ],
+)
+@pytest.mark.parametrize("token", [None, "", "guessed"])
+async def test_a_stranger_is_refused_at_the_routes_of_the_sidecar(
+    workspace: DaprFile, service: str, method: str, path: str, token: str | None
+) -> None:
+    url = f"{workspace.apps[service].url}{path}"
+    headers = {} if token is None else {tokens.HEADER: token}
+    async with aiohttp.request(method, url, json={"entries": []}, headers=headers) as response:
+        assert response.status == 401
+        assert response.content_type == "application/problem+json"
+        assert "APP_API_TOKEN" in (await response.json())["detail"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json"])
+async def test_health_metrics_and_the_services_own_api_are_open(
+    workspace: DaprFile, service: str, path: str
+) -> None:
+    async with aiohttp.request("GET", f"{workspace.apps[service].url}{path}") as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_sidecar_refuses_a_stranger(workspace: DaprFile, service: str) -> None:
+    async with Sidecar(workspace.apps[service], token="guessed") as sidecar:
+        assert (await sidecar.publish("order-placed", {})).status_code == 401
+        assert (await sidecar.invoke("GET", "orders", "dead-letters")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("service", "topic"),
+    [("shipping", "order-placed"), ("inventory", "payment-captured"), ("orders", "no-such-topic")],
+)
+async def test_a_sidecar_refuses_to_publish_a_foreign_topic(
+    workspace: DaprFile, service: str, topic: str
+) -> None:
+    async with Sidecar(workspace.apps[service]) as sidecar:
+        refusal = await sidecar.publish(topic, event_of(topic))
+        own = await sidecar.publish(f"{service}-dead-letters", event_of("dead-letter"))
+    assert (refusal.status_code, own.status_code) == (403, 204)
+    assert "not allowed" in refusal.text
+
+
+def event_of(topic: str) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": f"a-test-of-{topic}",
+        "source": "test",
+        "type": f"{topic}.v1",
+        "time": "2030-01-01T00:00:00Z",
+        "data": {},
+    }

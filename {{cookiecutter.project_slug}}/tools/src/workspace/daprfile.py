@@ -1,0 +1,96 @@
+"""What dapr.yaml says, so that no port and no profile is written down twice."""
+
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
+
+from workspace import yamlfile
+from workspace.errors import StackError
+
+ROOT = Path(__file__).resolve().parents[3]
+RUN_FILE = ROOT / "dapr.yaml"
+
+
+@dataclass(frozen=True)
+class App:
+    """One service and its sidecar: name and ports as `dapr run -f .` uses them."""
+
+    app_id: str = Field(alias="appID")
+    app_port: int = Field(alias="appPort")
+    http_port: int = Field(alias="daprHTTPPort")
+    grpc_port: int = Field(alias="daprGRPCPort")
+    metrics_port: int = Field(alias="metricsPort")
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        return (self.app_port, self.http_port, self.grpc_port, self.metrics_port)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.app_port}"
+
+
+_Address = Annotated[str, Field(pattern=r":\d+$")]
+
+
+class _Common(BaseModel):
+    resources: list[str] = Field(alias="resourcesPaths")
+    placement: _Address = Field(alias="placementHostAddress")
+    scheduler: _Address = Field(alias="schedulerHostAddress")
+
+
+class _Content(BaseModel):
+    common: _Common
+    apps: list[App]
+
+    @field_validator("apps")
+    @classmethod
+    def _are_distinct(cls, apps: list[App]) -> list[App]:
+        for what, given in (
+            ("appID", [app.app_id for app in apps]),
+            ("port", [port for app in apps for port in app.ports]),
+        ):
+            for one, times in Counter(given).items():
+                if times > 1:
+                    raise PydanticCustomError("twice", f"{what} {one} is there twice")
+        return apps
+
+
+class DaprFile:
+    """The multi-app run file of this workspace."""
+
+    def __init__(self, path: Path = RUN_FILE) -> None:
+        """Raises `StackError`, of one line, for a file that lacks what we need of it."""
+        try:
+            self._content = _Content.model_validate(next(iter(yamlfile.documents(path)), None))
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong["loc"])
+            where = "".join(parts).removeprefix(".") or "the whole file"
+            raise StackError(f"{path}: {where}: {wrong['msg']}. Correct it there.") from error
+
+    @cached_property
+    def apps(self) -> dict[str, App]:
+        return {app.app_id: app for app in self._content.apps}
+
+    @property
+    def placement(self) -> int:
+        return _port(self._content.common.placement)
+
+    @property
+    def scheduler(self) -> int:
+        return _port(self._content.common.scheduler)
+
+    @property
+    def resources(self) -> list[str]:
+        """The folders of components that every sidecar reads."""
+        return list(self._content.common.resources)
+
+
+def _port(address: str) -> int:
+    return int(address.rsplit(":", 1)[1])

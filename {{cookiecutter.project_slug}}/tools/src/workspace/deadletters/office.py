@@ -1,0 +1,104 @@
+"""The dead letters of all services, over their HTTP APIs."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from workspace.daprfile import App
+from workspace.deadletters.letter import Failure, Letter
+from workspace.tokens import app_headers
+
+if TYPE_CHECKING:
+    from workspace.deadletters.undelivered import Undelivered
+
+CONNECT_SECONDS = 5
+
+
+class Office:
+    """Use it as a context manager: it holds a connection to each service."""
+
+    def __init__(self, apps: Mapping[str, App], undelivered: "Undelivered | None" = None) -> None:
+        self._undelivered = undelivered
+        self._urls = {name: app.url for name, app in apps.items()}
+        timeout = httpx.Timeout(60, connect=CONNECT_SECONDS)
+        self._http = httpx.Client(timeout=timeout, headers=app_headers())
+
+    def __enter__(self) -> "Office":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+        if self._undelivered is not None:
+            self._undelivered.close()
+
+    def letters(self, service: str) -> Iterator[Letter]:
+        """All letters of a service, oldest first. Raises `Failure`."""
+        page: int | None = 0
+        while page is not None:
+            listed = self._call("GET", service, "", params={"page": page})
+            for letter in listed["letters"]:
+                yield Letter(service, letter["id"], letter, self)
+            page = listed["next_page"]
+
+    def collect(self, service: str | None = None) -> tuple[list[Letter], list[Failure]]:
+        """The letters of one service, or of all, and why those of some could not be read."""
+        found: list[Letter] = []
+        failures = []
+        sources = [self.letters]
+        if self._undelivered is not None:
+            sources.append(self._undelivered.letters)
+        for name in [service] if service else self._urls:
+            for letters in sources:
+                try:
+                    found.extend(letters(name))
+                except Failure as failure:
+                    failures.append(failure)
+        return found, failures
+
+    def find(self, start: str, service: str | None = None) -> Letter:
+        """The one letter whose id starts like this. Raises `Failure`."""
+        letters, failures = self.collect(service)
+        if failures:
+            # What does not answer may have another letter of such an id.
+            only = "" if service else " Name the service that has it: --service NAME."
+            raise Failure("\n".join(map(str, failures)) + only)
+        found = [letter for letter in letters if letter.id.startswith(start)]
+        if not found:
+            raise Failure(f"no dead letter has an id that starts with {start!r}: see the list")
+        if len(found) > 1:
+            where = ", ".join(f"{letter.service} {letter.id}" for letter in found)
+            raise Failure(
+                f"{start!r} is not one letter, but {where}: give more of it, or add --service NAME"
+            )
+        return found[0]
+
+    def show(self, letter: Letter) -> Any:
+        return self._call("GET", letter.service, f"/{letter.id}")
+
+    def replay(self, letter: Letter) -> None:
+        self._call("POST", letter.service, f"/{letter.id}/replay")
+
+    def discard(self, letter: Letter, reason: str, by: str) -> None:
+        body = {"reason": reason, "by": by}
+        self._call("POST", letter.service, f"/{letter.id}/discard", json=body)
+
+    def _call(self, method: str, service: str, path: str, **more: Any) -> Any:
+        url = f"{self._urls[service]}/dead-letters{path}"
+        try:
+            response = self._http.request(method, url, **more)
+        except httpx.HTTPError as error:
+            reason = f"{service} does not answer at {url}: {error!r}. `make up` starts it."
+            raise Failure(reason) from error
+        if response.is_success:
+            return response.json()
+        raise Failure(f"{service}: {response.status_code}: {_detail(response)}")
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        problem = response.json()
+        errors = (f"{error['where']}: {error['why']}" for error in problem.get("errors", ()))
+        return "; ".join((str(problem["detail"]), *errors))
+    except (ValueError, KeyError, TypeError):
+        return response.text[:500]

@@ -1,0 +1,69 @@
+"""The tokens of .env: one for the services to show their sidecars, one for the other way round.
+
+`make setup` makes the file; python -m workspace.tokens
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+
+from workspace import envfile, processes
+from workspace.daprfile import ROOT
+from workspace.errors import StackError
+
+ENV = ROOT / ".env"
+
+#: The sidecar asks its callers for this one: the service, the CLI, a workflow client.
+API_TOKEN = "DAPR_API_TOKEN"
+#: The service asks for this one at its event, command and dead-letter routes.
+APP_TOKEN = "APP_API_TOKEN"
+HEADER = "dapr-api-token"
+
+
+def make() -> bool:
+    """Write .env with random tokens, unless it is there. True if it was written."""
+    try:
+        # Mode 600 from the first byte on: nobody else of this machine may read it.
+        file = os.open(ENV, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with open(file, "w") as env:
+        env.write("# Made by `make setup`; never commit it. Delete it, and new tokens are made.\n")
+        env.writelines(f"{name}={secrets.token_hex(32)}\n" for name in (API_TOKEN, APP_TOKEN))
+    return True
+
+
+def read() -> dict[str, str]:
+    """What .env says; nothing if it is not there. Raises `StackError` for a line of another form.
+
+    What the environment has set already wins, as with `source .env` before it.
+    """
+    if not ENV.exists():
+        return {}
+    try:
+        return envfile.read(ENV)
+    except StackError as error:
+        raise StackError(f"{error}, or delete the file") from error
+
+
+def app_headers() -> Mapping[str, str]:
+    """What a request to a guarded route of a service must carry."""
+    token = {**read(), **os.environ}.get(APP_TOKEN)
+    return {HEADER: token} if token else {}
+
+
+def main() -> int:
+    if not ENV.exists() and (running := processes.running()):
+        print(
+            f"{ENV} is gone, and {', '.join(running)} run with the tokens that it held: new ones "
+            "would be answered 401. `make down` first, or put the file back.",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"{ENV}: {'made, with new tokens' if make() else 'is there'}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

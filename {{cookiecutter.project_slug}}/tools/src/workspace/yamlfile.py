@@ -1,0 +1,19 @@
+"""YAML that people write: where it cannot be read, they are told the file and the line."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workspace.errors import StackError
+
+
+def documents(path: Path) -> list[Any]:
+    """Raises `StackError`, of one line."""
+    try:
+        return list(yaml.safe_load_all(path.read_text()))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        why = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise StackError(f"{where} cannot be read as YAML: {why}. Correct it there.") from error

@@ -1,0 +1,126 @@
+"""One service that is down hides nothing of the others."""
+
+import json
+import socket
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
+
+import pytest
+
+from workspace.daprfile import DaprFile
+from workspace.deadletters import __main__ as command
+
+LETTER = {
+    "id": "3f2a0000-0000-0000-0000-000000000000",
+    "topic": "order-placed",
+    "event_id": "1",
+    "type": "order-placed.v1",
+    "subject": "order-1",
+    "kind": "exhausted",
+    "cause": "the store was away",
+    "attempts": 3,
+    "arrived_at": "2026-11-27T12:00:00Z",
+}
+
+
+class Service(BaseHTTPRequestHandler):
+    """Keeps one letter, and replays it."""
+
+    replayed: ClassVar[list[str]]
+
+    def do_GET(self) -> None:
+        self.answer({"count": 1, "letters": [LETTER], "next_page": None})
+
+    def do_POST(self) -> None:
+        self.replayed.append(self.path)
+        self.answer({"id": LETTER["id"], "topic": LETTER["topic"]})
+
+    def answer(self, content: Any) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Of orders, which is down, and payments; what payments replayed."""
+
+    class Payments(Service):
+        replayed: ClassVar[list[str]] = []
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        closed = probe.getsockname()[1]
+    with ThreadingHTTPServer(("127.0.0.1", 0), Payments) as payments:
+        Thread(target=payments.serve_forever).start()
+        monkeypatch.setattr(
+            command, "DaprFile", lambda: run_file(tmp_path, closed, payments.server_port)
+        )
+        yield Payments.replayed
+        payments.shutdown()
+
+
+def run_file(folder: Path, orders: int, payments: int) -> DaprFile:
+    apps = [
+        {
+            "appID": name,
+            "appPort": port,
+            "daprHTTPPort": port + 1000,
+            "daprGRPCPort": port + 2000,
+            "metricsPort": port + 3000,
+        }
+        for name, port in (("orders", orders), ("payments", payments))
+    ]
+    common = {
+        "resourcesPaths": [],
+        "placementHostAddress": "127.0.0.1:1",
+        "schedulerHostAddress": "127.0.0.1:2",
+    }
+    file = folder / "dapr.yaml"
+    file.write_text(json.dumps({"common": common, "apps": apps}))
+    return DaprFile(file)
+
+
+def test_the_others_are_listed_and_the_one_that_is_down_is_named(
+    replayed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["list"]) == 1
+    said = capsys.readouterr()
+    assert "payments" in said.out
+    assert "3f2a0000-0000" in said.out
+    (line,) = said.err.splitlines()
+    assert line.startswith("orders does not answer at http://127.0.0.1:")
+
+
+def test_the_others_are_replayed_and_the_one_that_is_down_is_named(
+    replayed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["replay", "--all"]) == 1
+    said = capsys.readouterr()
+    assert replayed == [f"/dead-letters/{LETTER['id']}/replay"]
+    assert "1 of 1 replayed" in said.out
+    assert said.err.startswith("orders does not answer")
+
+
+def test_a_letter_of_another_service_is_found_by_name(
+    replayed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["replay", "3f2a"]) == 1
+    assert "Name the service that has it: --service NAME" in capsys.readouterr().err
+    assert replayed == []
+    assert command.main(["replay", "3f2a", "--service", "payments"]) == 0
+    assert len(replayed) == 1
+
+
+def test_without_a_failure_the_exit_code_is_zero(
+    replayed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["list", "--service", "payments"]) == 0
+    assert capsys.readouterr().err == ""
