@@ -16,11 +16,12 @@ import aiohttp
 from tests.demo import books, checks
 from tests.demo.client import Client, Refused
 from tests.demo.mix import Shelf
-from workspace.daprfile import DaprFile
 from tests.faults import letters
 from tests.faults.load import GOODS, Load, again
 from tests.faults.waiting import Overdue
 from tests.invariants import violations
+
+from workspace.daprfile import DaprFile
 
 STYLES = ("choreography", "orchestration", "hybrid")
 #: Longer than the broker's longest redelivery, twice, and than three silent steps of a workflow.

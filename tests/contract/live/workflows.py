@@ -14,6 +14,7 @@ from dapr.ext.workflow.aio import DaprWorkflowClient
 
 from chassis import Service
 from chassis.errors import Unavailable
+from chassis.workflow_host import WorkflowHost
 from testkit.contract.workflows import (
     End,
     Start,
@@ -24,7 +25,6 @@ from testkit.contract.workflows import (
     reply,
     workflows,
 )
-from chassis.workflow_host import WorkflowHost
 from tests.contract.live.clients import settings_for
 from tests.control_plane import control_plane
 from tests.daprd import Daprd

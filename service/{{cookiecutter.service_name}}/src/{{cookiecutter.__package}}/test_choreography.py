@@ -2,9 +2,9 @@
 
 import pytest
 
-from testkit import Harness
 from contracts import OrderCancelled, OrderConfirmed
 from contracts.testing import ORDER_ID
+from testkit import Harness
 
 from .choreography import events, notice_key
 from .domain import Notice

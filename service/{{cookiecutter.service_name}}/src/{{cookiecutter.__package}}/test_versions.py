@@ -1,7 +1,7 @@
 """This service reads each version of a message that may be in flight: see docs/versions.md."""
 
-from testkit import in_flight
 from contracts import testing as contracts
+from testkit import in_flight
 
 from .main import compose
 
