@@ -13,16 +13,15 @@ from pathlib import Path
 # The workspace's own top-level packages.
 sys.path.insert(0, str(Path.cwd()))
 
-from orders.domain import Style
-from tests.simulation.fulfilment import simulation
+from tests.simulation.fulfilment import RUNNERS, Runner, simulation
 
 #: Schedules between two looks at the clock.
 BATCH = 20
 
 
-def measure(style: Style, seconds: float) -> tuple[float, float]:
+def measure(runner: Runner, seconds: float) -> tuple[float, float]:
     """Schedules a second, and how many lines the story of one has."""
-    fulfilment = simulation(style)
+    fulfilment = simulation(runner)
     # Composes the services and measures how long a run is.
     fulfilment.explore(1)
     lengths = [len(fulfilment.seeded(seed).story) for seed in range(50)]
@@ -40,9 +39,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="for each style")
     seconds = parser.parse_args().seconds
     print(f"{'style':<14} {'schedules/s':>11} {'a minute':>9} {'events in one':>14}")
-    for style in Style:
-        rate, events = measure(style, seconds)
-        print(f"{style:<14} {rate:>11.0f} {rate * 60:>9.0f} {events:>14.0f}")
+    for runner in RUNNERS:
+        rate, events = measure(runner, seconds)
+        print(f"{runner!s:<14} {rate:>11.0f} {rate * 60:>9.0f} {events:>14.0f}")
 
 
 if __name__ == "__main__":

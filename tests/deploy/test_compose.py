@@ -134,7 +134,7 @@ def test_a_change_of_one_service_builds_its_last_layer_again_and_nothing_else(
     workspace: Workspace,
 ) -> None:
     before = {name: _layers(workspace, name) for name in (*SERVICES, "dapr")}
-    domain = workspace.folder / "services/payments/payments/domain.py"
+    domain = workspace.folder / "services/payments/src/payments/domain.py"
     text = domain.read_text()
     try:
         domain.write_text(f"{text}\n# changed\n")

@@ -70,7 +70,7 @@ def test_everything_is_updated_under_load_and_no_order_is_lost(workspace: Worksp
 def test_an_update_that_does_not_start_is_taken_back_and_no_order_is_lost(
     workspace: Workspace,
 ) -> None:
-    settings = workspace.folder / "services/payments/payments/settings.py"
+    settings = workspace.folder / "services/payments/src/payments/settings.py"
     text = settings.read_text()
     before = tasks.running(workspace.docker, "payments")
     try:

@@ -109,9 +109,8 @@ def test_the_style_is_the_default_of_the_orders_service(
     assert style_of(rendered(template, output, default_style=style)) == style
 
 
-def test_the_styles_asked_for_are_those_of_the_orders_service() -> None:
-    domain = (WORKSPACE / "services/orders/orders/domain.py").read_text()
-    styles = domain.partition("class Style")[2].partition("class ")[0]
+def test_the_styles_asked_for_are_those_in_which_a_saga_runs() -> None:
+    styles = (WORKSPACE / "libs/chassis/src/chassis/saga/styles.py").read_text()
     assert re.findall(r'^    [A-Z]+ = "(.+)"$', styles, re.MULTILINE) == QUESTIONS["default_style"]
 
 

@@ -29,11 +29,11 @@ each_saga = pytest.mark.parametrize("saga", SAGAS, ids=lambda saga: saga.name)
 @pytest.mark.parametrize("runner", [Choreography, Orchestration, Hybrid, HybridWorkflow])
 def test_whatever_fails_the_invariants_of_a_saga_hold(runner: type, saga: Saga) -> None:
     print(f"seed {SEED}")
-    proof(runner, saga, ENDLESS).explore(schedules(50), SEED)
+    proof(runner, saga, ENDLESS).explore(schedules(20), SEED)
 
 
 @each_saga
 @pytest.mark.parametrize("runner", [Orchestration, Hybrid, HybridWorkflow])
 def test_they_hold_though_steps_are_given_up(runner: type, saga: Saga) -> None:
     print(f"seed {SEED}")
-    proof(runner, saga, SHORT).explore(schedules(50), SEED)
+    proof(runner, saga, SHORT).explore(schedules(20), SEED)

@@ -98,8 +98,12 @@ def _services(work: Path, base: Path, workspace: Path) -> Iterator[Image]:
     _uv(workspace, "pip", "install", "-q", *version, "-r", str(listed), "--target", str(packages))
     installed = images.layer(work / "packages.layer", {"/opt/packages": packages})
     for service in SERVICES:
-        parts = {"contracts": "contracts", "chassis": "chassis", f"services/{service}": service}
-        code = {f"/app/{name}": workspace / path / name for path, name in parts.items()}
+        parts = {
+            "contracts": "contracts",
+            "libs/chassis": "chassis",
+            f"services/{service}": service,
+        }
+        code = {f"/app/{name}": workspace / path / "src" / name for path, name in parts.items()}
         config = {
             "User": "10001:10001",
             "WorkingDir": "/app",

@@ -44,14 +44,14 @@ def breaks(style: Style, message: str, saga: Saga = TOUR, timeout: timedelta = E
 @pytest.mark.parametrize("style", [Choreography, *COMMANDING])
 def test_the_invariants_of_any_saga_hold_whatever_fails(style: Style, saga: Saga) -> None:
     print(f"seed {SEED}")
-    proof(style, saga).explore(schedules(100), SEED)
+    proof(style, saga).explore(schedules(20), SEED)
 
 
 @each_saga
 @pytest.mark.parametrize("style", COMMANDING)
 def test_they_hold_though_steps_are_given_up(style: Style, saga: Saga) -> None:
     print(f"seed {SEED}")
-    proof(style, saga, SHORT).explore(schedules(100), SEED)
+    proof(style, saga, SHORT).explore(schedules(20), SEED)
 
 
 @pytest.mark.parametrize("style", COMMANDING)
