@@ -78,7 +78,7 @@ def test_its_answers_reach_its_entry_in_dapr_yaml(template: Path, services: Path
         "--port",
         "9042",
     ]
-    assert (services / "fraud-check/fraud_check/main.py").exists()
+    assert (services / "fraud-check/src/fraud_check/main.py").exists()
 
 
 @pytest.mark.parametrize(

@@ -191,8 +191,9 @@ def test_without_tolerance_a_field_that_an_upgrade_adds_is_other_content(
 def test_without_its_source_an_id_is_taken_for_another_ones(
     monkeypatch: pytest.MonkeyPatch, runner: Runner
 ) -> None:
-    for module in ("inbox", "processor", "deadletters.kept", "tests.simulation.world"):
+    for module in ("inbox", "processor", "deadletters.kept"):
         monkeypatch.setattr(f"chassis.{module}.inbox_key", lambda event: f"inbox:{event.id}")
+    monkeypatch.setattr("testkit.simulation.world.inbox_key", lambda event: f"inbox:{event.id}")
     assert breaks(runner, "dead letter: ")
 
 
