@@ -104,11 +104,11 @@ def alternating(
 def show(results: Mapping[str, Sequence[Measured]]) -> None:
     """The peers, and the ratio of the first one to each of the others, round by round."""
     for name, measured in results.items():
-        print(f"{name:14} {_spread([each.orders_per_second for each in measured])} orders/s")
+        print(f"{name:14} {spread([each.orders_per_second for each in measured])} orders/s")
     (first, ours), *others = results.items()
     for name, theirs in others:
         pairs = zip(ours, theirs, strict=True)
-        ratio = _spread([a.orders_per_second / b.orders_per_second for a, b in pairs])
+        ratio = spread([a.orders_per_second / b.orders_per_second for a, b in pairs])
         print(f"{first} / {name}: {ratio}", flush=True)
 
 
@@ -119,5 +119,5 @@ def _one(measured: Measured) -> str:
     )
 
 
-def _spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float]) -> str:
     return f"median {statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
