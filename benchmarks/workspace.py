@@ -30,7 +30,7 @@ class Measured:
 def rendered() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(cookiecutter(str(ROOT), no_input=True, output_dir=folder))
-        subprocess.run(["uv", "sync", "--quiet"], cwd=workspace, check=True)
+        subprocess.run(["make", "--silent", "setup"], cwd=workspace, check=True)
         yield workspace
 
 
@@ -75,6 +75,8 @@ def clean(workspace: Path) -> None:
     """Forget what the stack, which is down, has stored and logged."""
     for left in ("data", ".run", ".dapr"):
         shutil.rmtree(workspace / left, ignore_errors=True)
+    # `make setup` has made it, and SQLite makes none.
+    (workspace / "data").mkdir()
 
 
 def run(workspace: Path, arguments: list[str], environment: Mapping[str, str] = NOTHING) -> str:
