@@ -41,11 +41,12 @@ def main() -> None:
     with rendered() as workspace:
         print("hybrid: the process manager", flush=True)
         with up(workspace):
-            styles = (CHOREOGRAPHY, ORCHESTRATION, HYBRID)
-            show(rounds(workspace, styles, arguments.rounds, arguments.orders))
+            styles: tuple[str, ...] = (CHOREOGRAPHY, ORCHESTRATION, HYBRID)
+            show(rounds(workspace, LOAD, styles, arguments.rounds, arguments.orders), CHOREOGRAPHY)
         print("\nhybrid: the workflow engine", flush=True)
         with on_workflow_engine(workspace), up(workspace):
-            show(rounds(workspace, (CHOREOGRAPHY, HYBRID), arguments.rounds, arguments.orders))
+            styles = (CHOREOGRAPHY, HYBRID)
+            show(rounds(workspace, LOAD, styles, arguments.rounds, arguments.orders), CHOREOGRAPHY)
 
 
 @contextmanager
@@ -74,35 +75,35 @@ def on_workflow_engine(workspace: Path) -> Iterator[None]:
 
 
 def rounds(
-    workspace: Path, styles: Sequence[str], count: int, orders: int
+    workspace: Path, load: Path, styles: Sequence[str], count: int, orders: int
 ) -> Mapping[str, Sequence[Cost]]:
     costs: dict[str, list[Cost]] = {style: [] for style in styles}
     for style in styles:
         # Not measured: the first orders load code and open connections.
-        move(workspace, style, WARM_UP)
+        move(workspace, load, style, WARM_UP)
     for number in range(count):
         first = number % len(styles)
         for style in (*styles[first:], *styles[:first]):
-            cost = move(workspace, style, orders)
+            cost = move(workspace, load, style, orders)
             costs[style].append(cost)
             print(f"round {number + 1}: {style:13} {cost.total:6.1f} ms, ", end="")
             print(f"{cost.orders_per_second:5.1f} orders/s", flush=True)
     return costs
 
 
-def move(workspace: Path, style: str, orders: int) -> Cost:
-    return Cost(**json.loads(run(workspace, [str(LOAD), str(orders), style])))
+def move(workspace: Path, load: Path, style: str, orders: int) -> Cost:
+    return Cost(**json.loads(run(workspace, [str(load), str(orders), style])))
 
 
-def show(costs: Mapping[str, Sequence[Cost]]) -> None:
-    base = costs[CHOREOGRAPHY]
+def show(costs: Mapping[str, Sequence[Cost]], base: str) -> None:
+    others = costs[base]
     for style, measured in costs.items():
-        ratios = [one.total / other.total for one, other in zip(measured, base, strict=True)]
+        ratios = [one.total / other.total for one, other in zip(measured, others, strict=True)]
         print(f"{style:13} CPU an order in ms: {spread([each.total for each in measured])}")
         for part in measured[0].cpu:
             median = statistics.median(each.cpu[part] for each in measured)
             print(f"{'':13}   {part:21} {median:6.2f}")
-        print(f"{'':13} of choreography in the same round: {spread(ratios)}")
+        print(f"{'':13} of {base} in the same round: {spread(ratios)}")
         print(f"{'':13} orders/s: {spread([each.orders_per_second for each in measured])}")
 
 

@@ -8,11 +8,9 @@ import asyncio
 import json
 import sys
 import time
-from collections import Counter
-from pathlib import Path
 
 import aiohttp
-import psutil
+from cpu import per_order, used
 
 URL = "http://127.0.0.1:8001"
 CONCURRENCY = 32
@@ -44,21 +42,22 @@ async def main(count: int, style: str) -> None:
                 return str((await response.json())["order_id"])
 
         goal = await _ended() + count
-        before, began = _cpu(), time.monotonic()
+        before, began = used(), time.monotonic()
         order_ids = await asyncio.gather(*(place(number) for number in range(count)))
         while await _ended() < goal:
             await asyncio.sleep(0.1)
         seconds = time.monotonic() - began
         await asyncio.sleep(SETTLED_SECONDS)
-        after = _cpu()
+        after = used()
 
         for order_id in order_ids:
             async with http.get(f"{URL}/orders/{order_id}") as response:
                 order = await response.json()
             if (order["state"], order["style"]) != ("confirmed", style):
                 raise SystemExit(f"not confirmed as {style}: {order}")
-    cpu = {part: 1000 * (after[part] - before[part]) / count for part in after}
-    print(json.dumps({"orders_per_second": count / seconds, "cpu": cpu}))
+    print(
+        json.dumps({"orders_per_second": count / seconds, "cpu": per_order(before, after, count)})
+    )
 
 
 async def _ended() -> int:
@@ -68,27 +67,6 @@ async def _ended() -> int:
     answer = await reader.readline()
     writer.close()
     return int(answer.removeprefix(b":"))
-
-
-def _cpu() -> Counter[str]:
-    """Seconds of each part of the stack until now."""
-    used: Counter[str] = Counter()
-    for started in json.loads(Path(".run/processes.json").read_text()):
-        leader = psutil.Process(started["pid"])
-        for process in (leader, *leader.children(recursive=True)):
-            times = process.cpu_times()
-            used[_part(started["name"], process.cmdline())] += times.user + times.system
-    return used
-
-
-def _part(name: str, command: list[str]) -> str:
-    app = next((each.removesuffix(".main:app") for each in command if each.endswith(":app")), None)
-    if app is not None:
-        return "orders" if app in ("orders", "workflow_engine:app") else "participants"
-    if "--app-id" in command:
-        of_orders = command[command.index("--app-id") + 1] == "orders"
-        return "daprd of orders" if of_orders else "daprd of participants"
-    return name
 
 
 asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
