@@ -8,8 +8,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 
 .PHONY: help setup runtime demo test test-brokers test-contract test-manifests test-kubernetes \
-	test-compose test-swarm check bench bench-guards bench-hot-key bench-brokers compare-brokers \
-	clean
+	test-compose test-swarm check bench bench-guards bench-hot-key bench-styles bench-multi-app \
+	bench-brokers compare-brokers clean
 
 help:  ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -78,6 +78,12 @@ bench-guards: setup  ## what inbox, recorded outcomes and ETags cost, five round
 
 bench-hot-key: setup  ## all orders for one SKU against orders for fifty, five rounds
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks.hot_key
+
+bench-styles: setup  ## the CPU of an order in each style, on one stack, five rounds
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks.styles
+
+bench-multi-app: setup  ## activities of another app against service invocation, five rounds
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks.multi_app
 
 bench-brokers: setup  ## on each broker, the choreography against a bare chain, three rounds
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) python -m benchmarks.bare_chain

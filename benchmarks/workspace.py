@@ -30,7 +30,7 @@ class Measured:
 def rendered() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(cookiecutter(str(ROOT), no_input=True, output_dir=folder))
-        subprocess.run(["uv", "sync", "--quiet"], cwd=workspace, check=True)
+        subprocess.run(["make", "--silent", "setup"], cwd=workspace, check=True)
         yield workspace
 
 
@@ -75,6 +75,8 @@ def clean(workspace: Path) -> None:
     """Forget what the stack, which is down, has stored and logged."""
     for left in ("data", ".run", ".dapr"):
         shutil.rmtree(workspace / left, ignore_errors=True)
+    # `make setup` has made it, and SQLite makes none.
+    (workspace / "data").mkdir()
 
 
 def run(workspace: Path, arguments: list[str], environment: Mapping[str, str] = NOTHING) -> str:
@@ -104,11 +106,11 @@ def alternating(
 def show(results: Mapping[str, Sequence[Measured]]) -> None:
     """The peers, and the ratio of the first one to each of the others, round by round."""
     for name, measured in results.items():
-        print(f"{name:14} {_spread([each.orders_per_second for each in measured])} orders/s")
+        print(f"{name:14} {spread([each.orders_per_second for each in measured])} orders/s")
     (first, ours), *others = results.items()
     for name, theirs in others:
         pairs = zip(ours, theirs, strict=True)
-        ratio = _spread([a.orders_per_second / b.orders_per_second for a, b in pairs])
+        ratio = spread([a.orders_per_second / b.orders_per_second for a, b in pairs])
         print(f"{first} / {name}: {ratio}", flush=True)
 
 
@@ -119,5 +121,5 @@ def _one(measured: Measured) -> str:
     )
 
 
-def _spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float]) -> str:
     return f"median {statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
