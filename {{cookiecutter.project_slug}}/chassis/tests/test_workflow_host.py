@@ -135,8 +135,29 @@ async def test_a_reply_that_is_not_taken_comes_again(
     host: WorkflowHost, monkeypatch: pytest.MonkeyPatch, error: AioRpcError
 ) -> None:
     monkeypatch.setattr(Client, "error", error)
-    with pytest.raises(Unavailable, match="reply for ada"):
+    with pytest.raises(Unavailable, match="event 1 for ada"):
         await host.raise_event(REPLY)
+
+
+async def test_an_event_is_raised_by_its_name(
+    host: WorkflowHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[Any] = []
+
+    async def note(_: Any, *event: str, data: Any) -> None:
+        raised.append((*event, data))
+
+    monkeypatch.setattr(Client, "raise_workflow_event", note)
+    assert await host.raise_named("ada", "approval", Deposited(account="ada", balance=1))
+    assert raised == [("ada", "approval", {"account": "ada", "balance": 1})]
+
+
+@pytest.mark.parametrize("id", ["ada", "no/id"])
+async def test_who_raises_an_event_by_its_name_learns_that_no_workflow_has_this_id(
+    host: WorkflowHost, monkeypatch: pytest.MonkeyPatch, id: str
+) -> None:
+    monkeypatch.setattr(Client, "error", says(StatusCode.UNKNOWN, "no such instance exists"))
+    assert not await host.raise_named(id, "approval", Deposited(account="ada", balance=1))
 
 
 async def test_the_result_of_an_activity_is_plain_data(host: WorkflowHost) -> None:
