@@ -111,8 +111,22 @@ async def test_a_reply_that_is_not_taken_comes_again(
     host: WorkflowHost, engine: MemoryEngine, error: AioRpcError
 ) -> None:
     engine.failures = [error]
-    with pytest.raises(Unavailable, match="reply for ada"):
+    with pytest.raises(Unavailable, match="event 1 for ada"):
         await host.raise_event(REPLY)
+
+
+async def test_an_event_is_raised_by_its_name(host: WorkflowHost, engine: MemoryEngine) -> None:
+    assert await host.raise_named("ada", "approval", Deposited(account="ada", balance=1))
+    assert engine.raised == [("ada", "approval")]
+    assert engine.data == [{"account": "ada", "balance": 1}]
+
+
+@pytest.mark.parametrize("id", ["ada", "no/id"])
+async def test_who_raises_an_event_by_its_name_learns_that_no_workflow_has_this_id(
+    host: WorkflowHost, engine: MemoryEngine, id: str
+) -> None:
+    engine.failures = [says(StatusCode.UNKNOWN, "no such instance exists")]
+    assert not await host.raise_named(id, "approval", Deposited(account="ada", balance=1))
 
 
 @pytest.mark.usefixtures("host")

@@ -109,17 +109,27 @@ class WorkflowHost:
         So is one whose workflow has ended, and was purged since: there is nothing left to do.
         Raises `Unavailable` and `TooLarge`.
         """
+        if not await self.raise_named(event.subject, str(event.causationid), event):
+            log.info("no workflow waits for %s any more: it is purged", event.type)
+
+    async def raise_named(self, instance_id: str, name: str, content: BaseModel) -> bool:
+        """Raise the event that the workflow waits for by this name, now or later.
+
+        False: there is no workflow of this id, or not any more. One that has ended, and is not
+        purged yet, ignores it. Raises `Unavailable` and `TooLarge`.
+        """
         try:
-            if not _is_id(event.subject):
+            if not _is_id(instance_id):
                 raise Gone
             await self._call(
-                f"reply for {event.subject}",
+                f"event {name} for {instance_id}",
                 self._connected().raise_workflow_event(
-                    event.subject, str(event.causationid), data=event.model_dump(mode="json")
+                    instance_id, name, data=content.model_dump(mode="json")
                 ),
             )
         except Gone:
-            log.info("no workflow waits for %s any more: it is purged", event.type)
+            return False
+        return True
 
     async def _call(self, what: str, call: Awaitable[Any]) -> None:
         """Raises `AlreadyRunning`, `Gone`, `TooLarge` or `Unavailable`."""

@@ -11,6 +11,7 @@ from chassis.saga.hybrid_workflow import HybridWorkflow
 from chassis.saga.orchestration import Orchestration
 from chassis.saga.progress import Progress, Recorded, Retry, State, undone
 from chassis.saga.styles import Style
+from chassis.saga.together import together
 
 __all__ = [
     "Choreography",
@@ -25,5 +26,6 @@ __all__ = [
     "State",
     "Step",
     "Style",
+    "together",
     "undone",
 ]
