@@ -20,7 +20,7 @@ from chassis.timers import Timers
 from contracts.testing import order_of
 from orders.saga import FULFILMENT
 from testkit.simulation import Changed, Check, Simulation, World, unchanged
-from testkit.simulation.process import here
+from testkit.simulation.world import around
 from tests.invariants import Order, violations
 from tests.simulation import plans
 from tests.simulation.fulfilment import HYBRID, HYBRID_WORKFLOW, ORCHESTRATION, Run, Runner, of
@@ -56,7 +56,7 @@ class Outage:
             await self._ports.broker.publish(topic, events)
 
     def _is_lost(self, topic: str) -> bool:
-        return topic == self._topic and here().world.clock.now < SECONDS
+        return topic == self._topic and around().clock.now < SECONDS
 
     async def close(self) -> None:
         pass
@@ -70,7 +70,7 @@ class LateReplies:
         self._broker = ports.broker
 
     async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
-        world = here().world
+        world = around()
         late = [each for each in events if topic == REPLIES and each.type.startswith(self._name)]
         if world.clock.now >= SECONDS:
             late = []

@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Awaitable, Generator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext, WorkflowActivityContext
 from grpc import StatusCode
@@ -20,9 +20,6 @@ from chassis.ports import Engine, Worker, WorkflowClient
 from chassis.settings import ServiceSettings
 from chassis.text import cut
 from chassis.workflows import Activity, Workflow, Workflows, input_of, name_of
-
-if TYPE_CHECKING:
-    from chassis.service import Service
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +38,8 @@ NOT_IN_AN_ID = re.compile(r"[/\\#?\ud800-\udfff]")
 class WorkflowHost:
     """The engine's worker and client. `begin` and `raise_event` may be repeated without harm."""
 
-    def __init__(self, settings: ServiceSettings, engine: Engine, service: "Service") -> None:
+    def __init__(self, settings: ServiceSettings, engine: Engine, service: object) -> None:
+        """`service` is what activities get as their second argument."""
         self._settings = settings
         self._engine = engine
         self._service = service

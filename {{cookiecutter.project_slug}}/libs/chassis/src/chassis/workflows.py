@@ -6,7 +6,7 @@ Nothing here touches Dapr before a `WorkflowHost` starts: a test calls the funct
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from dapr.ext.workflow import DaprWorkflowContext, when_any
 from pydantic import BaseModel
@@ -14,9 +14,6 @@ from pydantic import BaseModel
 from chassis.errors import Rejected, Unavailable
 from chassis.handlers import M, by_type
 from chassis.messages import Message
-
-if TYPE_CHECKING:
-    from chassis.service import Service
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel)
@@ -30,8 +27,9 @@ SILENCE = timedelta(minutes=1)
 #: Runs again from its start at each turn: no clock, no random number, no I/O.
 Workflow = Callable[[DaprWorkflowContext, In], Generator[Any, Any, Out]]
 #: Does the I/O. It may run more than once, so what it does must be idempotent. If its argument has
-#: a `cause`, a CloudEvent, its log lines have that event's subject and trace.
-Activity = Callable[[In, "Service"], Coroutine[Any, Any, Out]]
+#: a `cause`, a CloudEvent, its log lines have that event's subject and trace. Its second argument
+#: is the `chassis.Service` that hosts it, which is not named here: it imports this module.
+Activity = Callable[[In, Any], Coroutine[Any, Any, Out]]
 
 
 class Workflows:
@@ -125,11 +123,11 @@ def name_of(function: Callable[..., Any]) -> str:
 @cache
 def output_of(activity: Activity[Any, Any]) -> Any:
     """The pydantic model that it returns."""
-    return get_type_hints(activity, localns={"Service": Any})["return"]
+    return get_type_hints(activity)["return"]
 
 
 def input_of(function: Callable[..., Any], position: int) -> type[BaseModel]:
     """The pydantic model of the parameter at this position."""
-    hints = get_type_hints(function, localns={"Service": Any})
+    hints = get_type_hints(function)
     model: type[BaseModel] = hints[list(hints)[position]]
     return model

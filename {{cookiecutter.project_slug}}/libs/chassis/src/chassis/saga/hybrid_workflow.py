@@ -5,7 +5,7 @@ For who wants the engine's history; the process manager of `hybrid.py` costs a t
 
 from collections.abc import Generator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 from pydantic import ValidationError
@@ -21,6 +21,7 @@ from chassis.saga.records import Records
 from chassis.saga.runner import Initiator
 from chassis.saga.styles import Style
 from chassis.saga.workflow import (
+    Host,
     WorkflowRunner,
     activities,
     complete,
@@ -30,9 +31,6 @@ from chassis.saga.workflow import (
 )
 from chassis.transaction import Transaction
 from chassis.workflows import Calls
-
-if TYPE_CHECKING:
-    from chassis.service import Service
 
 #: A message that is lost is given again so soon.
 FIRST_WAIT = timedelta(seconds=15)
@@ -81,7 +79,7 @@ def _asking(ctx: DaprWorkflowContext, calls: Calls) -> Ask:
 
 
 @activities.activity
-async def send_command(question: Question, service: "Service") -> Question:
+async def send_command(question: Question, service: Host) -> Question:
     runner = runner_of(service, question.saga, Style.HYBRID)
     await record_retries(question, runner, service)
     await service.broker.publish(question.topic, [question.command])

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
@@ -14,6 +14,7 @@ from chassis.saga.asking import Ask, NoAnswer, Question
 from chassis.saga.declaration import Saga
 from chassis.saga.styles import Style
 from chassis.saga.workflow import (
+    Host,
     WorkflowRunner,
     activities,
     complete,
@@ -23,9 +24,6 @@ from chassis.saga.workflow import (
 )
 from chassis.transaction import Transaction
 from chassis.workflows import Calls
-
-if TYPE_CHECKING:
-    from chassis.service import Service
 
 FIRST_WAIT = timedelta(milliseconds=500)
 
@@ -47,7 +45,7 @@ def _asking(ctx: DaprWorkflowContext, calls: Calls) -> Ask:
 
 
 @activities.activity
-async def ask_participant(question: Question, service: "Service") -> CloudEvent:
+async def ask_participant(question: Question, service: Host) -> CloudEvent:
     """The participant's reply, recorded as a step of the process."""
     runner = runner_of(service, question.saga, Style.ORCHESTRATION)
     await record_retries(question, runner, service)

@@ -4,23 +4,34 @@ Choreography's reactions stand in the participants, written by hand. The declara
 event leads to which command, so a reaction to another event is named here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
+from chassis.handlers import Handlers
 from chassis.handlers import Step as Handled
 from chassis.messages import name_of, topic_of
 from chassis.saga.declaration import Saga
 from chassis.saga.progress import answers
+from chassis.saga.sagas import Sagas
 from chassis.saga.styles import Style
-
-if TYPE_CHECKING:
-    from chassis.service import Service
+from chassis.settings import ServiceSettings
 
 #: An event, and the command that a participant carries out when it comes, by their names.
 Reaction = tuple[str, str]
 
 
-def problems(services: Iterable["Service"]) -> list[str]:
+class Member(Protocol):
+    """The part of `chassis.Service` that says what it handles."""
+
+    settings: ServiceSettings
+    sagas: Sagas
+    reactions: list[Handled]
+
+    @property
+    def commands(self) -> Sequence[Handlers]: ...
+
+
+def problems(services: Iterable[Member]) -> list[str]:
     """One line for each step, of any saga of these services, that somebody does not carry out."""
     members = {service.settings.app_id: service for service in services}
     wrong: list[str] = []
@@ -51,7 +62,7 @@ def reactions(saga: Saga) -> Mapping[str, frozenset[Reaction]]:
     return {app_id: frozenset(pairs) for app_id, pairs in wanted.items()}
 
 
-def _miswired(saga: Saga, members: Mapping[str, "Service"]) -> Iterator[str]:
+def _miswired(saga: Saga, members: Mapping[str, Member]) -> Iterator[str]:
     wanted = reactions(saga)
     for app_id, service in members.items():
         found = frozenset(_reactions_of(saga, service.reactions))
@@ -72,7 +83,7 @@ def _reactions_of(saga: Saga, handled: Iterable[Handled]) -> Iterator[Reaction]:
                         yield name_of(message), command.__name__
 
 
-def _unanswered(saga: Saga, members: Mapping[str, "Service"]) -> Iterator[str]:
+def _unanswered(saga: Saga, members: Mapping[str, Member]) -> Iterator[str]:
     for command, step in saga.commands.items():
         service = members.get(step.at)
         if service is None:

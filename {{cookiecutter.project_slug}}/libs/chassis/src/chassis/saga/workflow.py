@@ -6,7 +6,7 @@ How it asks a participant is the style: see `orchestration.py` and `hybrid_workf
 import logging
 from collections.abc import Callable, Generator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from dapr.ext.workflow import DaprWorkflowContext
 from pydantic import BaseModel
@@ -16,19 +16,18 @@ from chassis.errors import Rejected, Unavailable
 from chassis.handlers import Step, read, step
 from chassis.inbox import to_its_topic, to_the_caller
 from chassis.messages import Message
+from chassis.ports import Participants
 from chassis.refusal import CommandRefused
 from chassis.saga.asking import Ask, Question, Start, Steps, message, now
 from chassis.saga.declaration import Saga
 from chassis.saga.progress import Progress, Retry
 from chassis.saga.records import Records, start_of
 from chassis.saga.runner import Initiator
+from chassis.saga.sagas import Sagas
 from chassis.saga.styles import Style
 from chassis.telemetry import traceparent
 from chassis.transaction import Transaction
 from chassis.workflows import Calls, Workflow, Workflows
-
-if TYPE_CHECKING:
-    from chassis.service import Service
 
 log = logging.getLogger(__name__)
 
@@ -147,14 +146,21 @@ class WorkflowRunner:
 activities = Workflows()
 
 
-def runner_of(service: "Service", saga: str, style: Style) -> WorkflowRunner:
+class Host(Initiator, Protocol):
+    """The part of `chassis.Service` that the activities of a saga use."""
+
+    participants: Participants
+    sagas: Sagas
+
+
+def runner_of(service: Host, saga: str, style: Style) -> WorkflowRunner:
     runner = service.sagas.runner(saga, style)
     assert isinstance(runner, WorkflowRunner)
     return runner
 
 
 @activities.activity
-async def record_end(ended: Ended, service: "Service") -> Ended:
+async def record_end(ended: Ended, service: Host) -> Ended:
     """Record the end, and publish it."""
     runner = runner_of(service, ended.saga, ended.start.style)
     records = runner.records
@@ -185,7 +191,7 @@ def complete(runner: WorkflowRunner, reply: CloudEvent) -> CloudEvent:
     return reply.model_copy(update={"data": content})
 
 
-async def record_retries(question: Question, runner: WorkflowRunner, service: "Service") -> None:
+async def record_retries(question: Question, runner: WorkflowRunner, service: Host) -> None:
     """Before an attempt: show why there is another one. What needs none is not written."""
     if question.retrying is None:
         return

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 from uuid import uuid4
 
 import pytest
@@ -13,10 +13,8 @@ from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected, TooLarge, Unavailable
+from chassis.service import Service
 from chassis.workflows import Calls, Workflow, Workflows
-
-if TYPE_CHECKING:
-    from chassis.service import Service
 
 MB = 1_000_000
 #: The id of the command that a workflow waits for the reply to.
@@ -37,7 +35,7 @@ class End(BaseModel):
 
 
 @workflows.activity
-async def echo(start: Start, _: "Service") -> End:
+async def echo(start: Start, _: Service) -> End:
     return End(text=start.text)
 
 

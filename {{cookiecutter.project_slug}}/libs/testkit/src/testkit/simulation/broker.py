@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 
@@ -18,11 +18,8 @@ from chassis.deliveries import SUCCESS
 from chassis.errors import Unavailable
 from testkit.simulation import faults
 from testkit.simulation.faults import COPIES, Fault
-from testkit.simulation.process import Process
+from testkit.simulation.process import Outside, Pending, Process
 from testkit.table import require_to_fit
-
-if TYPE_CHECKING:
-    from testkit.simulation.world import Pending, World
 
 #: `components/resiliency.yaml`: tried again so soon. It gives up far later than our faults do.
 RETRY_SECONDS = 3.0
@@ -54,7 +51,7 @@ class Delivery:
 
 
 class SimulatedBroker:
-    def __init__(self, world: "World", subscribers: dict[str, list[str]]) -> None:
+    def __init__(self, world: Outside, subscribers: dict[str, list[str]]) -> None:
         #: Everything that was ever published, repetitions included.
         self.log: list[Published] = []
         self._world = world

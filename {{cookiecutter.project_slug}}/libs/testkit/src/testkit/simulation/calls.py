@@ -14,6 +14,7 @@ from chassis.errors import Rejected, Unavailable
 from chassis.invocation import Participants
 from testkit.simulation.faults import HttpError
 from testkit.simulation.process import Process, here
+from testkit.simulation.world import around
 
 
 class SimulatedParticipants:
@@ -56,7 +57,7 @@ class SimulatedSession:
         app_id, _, route = path.partition("/method")
         caller = here()
         command = caller.said(CloudEvent.model_validate_json(data))
-        if not caller.world.has(app_id):
+        if not around().has(app_id):
             yield Answer(500, b"ERR_DIRECT_INVOKE")
             return
 
@@ -66,7 +67,7 @@ class SimulatedSession:
         topic = route.rpartition("/")[2]
         what = f"{topic} of {command.subject}"
         try:
-            answer = await caller.world.ask(caller, app_id, topic, what, serve)
+            answer = await around().ask(caller, app_id, topic, what, serve)
         except HttpError as error:
             answer = Answer(error.status, str(error).encode())
         except Unavailable as error:

@@ -10,18 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chassis import late_answers
 from chassis.errors import Unavailable
 from testkit.simulation import faults, sdk
 from testkit.simulation.clock import Timer
 from testkit.simulation.faults import Fault
-from testkit.simulation.process import Process
+from testkit.simulation.process import Outside, Process
 from testkit.simulation.sdk import Action, HistoryEvent
-
-if TYPE_CHECKING:
-    from testkit.simulation.world import World
 
 
 class AlreadyRunning(Exception):
@@ -58,7 +55,7 @@ class Instance:
 
 
 class SimulatedEngine:
-    def __init__(self, world: "World", *, twice: bool) -> None:
+    def __init__(self, world: Outside, *, twice: bool) -> None:
         """`twice`: each turn, to see whether it comes to the same."""
         self._world = world
         self._twice = twice

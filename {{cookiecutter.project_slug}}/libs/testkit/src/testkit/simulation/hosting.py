@@ -13,6 +13,7 @@ from testkit.simulation import faults
 from testkit.simulation.engine import AlreadyRunning, NoSuchInstance
 from testkit.simulation.process import here
 from testkit.simulation.sdk import Worker
+from testkit.simulation.world import around
 from testkit.table import require_to_fit
 
 
@@ -51,26 +52,22 @@ class SimulatedClient:
     async def schedule_new_workflow(
         self, workflow: str, /, *, input: Any, instance_id: str
     ) -> None:
-        process = here()
+        engine, app_id = around().engine, here().member.app_id
         content = None if input is None else json.dumps(input)
         await self._call(
             f"begin {workflow} {instance_id}",
             content,
-            lambda: process.world.engine.begin(
-                process.member.app_id, workflow, instance_id, content
-            ),
+            lambda: engine.begin(app_id, workflow, instance_id, content),
         )
 
     async def raise_workflow_event(
         self, instance_id: str, event_name: str, /, *, data: Any = None
     ) -> None:
-        process = here()
+        engine, app_id = around().engine, here().member.app_id
         await self._call(
             f"tell {instance_id} of {event_name}",
             json.dumps(data),
-            lambda: process.world.engine.raise_event(
-                process.member.app_id, instance_id, event_name, data
-            ),
+            lambda: engine.raise_event(app_id, instance_id, event_name, data),
         )
 
     async def _call(self, what: str, content: str | None, happen: Any) -> None:

@@ -9,17 +9,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, cast
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import StaleWrite, Unavailable
 from chassis.service import Service
-from testkit.simulation.clock import Timer
-from testkit.simulation.faults import Fault
+from testkit.simulation.choices import Choices
+from testkit.simulation.clock import Clock, Timer
+from testkit.simulation.faults import Fault, HttpError
 from testkit.simulation.sdk import Worker
-
-if TYPE_CHECKING:
-    from testkit.simulation.world import World
 
 T = TypeVar("T")
 
@@ -57,10 +56,57 @@ class Call:
         self.callback = None
 
 
+@dataclass(eq=False, slots=True)
+class Pending:
+    """Something that can happen next."""
+
+    who: str
+    what: str
+    faults: Sequence[Fault]
+    happen: Callable[[Fault], None]
+    #: The process that asked for it, and without which it does not happen.
+    owner: "Process | None"
+
+
+class Outside(Protocol):
+    """The part of `World` that processes, broker and engine use: it is made of them."""
+
+    clock: Clock
+    choices: Choices
+    violations: list[str]
+    awake: list["Process"]
+    is_rolling_out: bool
+
+    def hold_back(self, app_id: str, topic: str) -> None: ...
+
+    def held_back(self, app_id: str, topic: str) -> float: ...
+
+    def wait(
+        self,
+        who: str,
+        what: str,
+        can_fail: Sequence[Fault],
+        happen: Callable[[Fault], None],
+        owner: "Process | None" = None,
+    ) -> Pending: ...
+
+    def forget(self, pending: Pending) -> None: ...
+
+    def later(self, delay: float, happen: Callable[[], None]) -> Timer: ...
+
+    def tell(self, who: str, what: str, fault: Fault = Fault.NONE) -> None: ...
+
+    def process_of(self, app_id: str) -> "Process": ...
+
+    def crash(self, process: "Process") -> None: ...
+
+    def in_between(self, what: str) -> HttpError: ...
+
+
 class Process:
     """Duck-typed: asyncio asks far less of a running loop than `AbstractEventLoop` lists."""
 
-    def __init__(self, world: "World", member: Member, number: int) -> None:
+    def __init__(self, world: "Outside", member: Member, number: int) -> None:
         self.world = world
         self.member = member
         self.name = f"{member.app_id}-{number + 1}"

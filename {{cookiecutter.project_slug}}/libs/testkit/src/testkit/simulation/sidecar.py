@@ -14,6 +14,7 @@ from chassis.ports import Stored, Write
 from testkit.simulation import faults
 from testkit.simulation.faults import Fault
 from testkit.simulation.process import here
+from testkit.simulation.world import around
 
 T = TypeVar("T")
 
@@ -21,8 +22,7 @@ T = TypeVar("T")
 class SimulatedSidecar:
     async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
         # Reads do not wait their turn: whoever overtakes a transaction does so before it commits.
-        process = here()
-        world = process.world
+        process, world = here(), around()
         fault = Fault.LOST if world.choices.rare() else Fault.NONE
         world.tell(process.name, f"read {', '.join(keys)}", fault)
         if fault is Fault.LOST:
@@ -30,8 +30,7 @@ class SimulatedSidecar:
         return world.store(process.member.app_id).read(keys)
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        process = here()
-        world, app_id = process.world, process.member.app_id
+        world, app_id = around(), here().member.app_id
         what = f"commit {', '.join(write.key for write in writes)}"
 
         def happen() -> None:
@@ -41,8 +40,7 @@ class SimulatedSidecar:
         await self._effect(what, faults.COMMIT, happen)
 
     async def publish(self, topic: str, events: Sequence[CloudEvent]) -> None:
-        process = here()
-        broker = process.world.broker
+        process, broker = here(), around().broker
         sent = [process.said(event) for event in events]
         about = ", ".join(event.subject for event in events)
         await self._effect(
@@ -50,14 +48,13 @@ class SimulatedSidecar:
         )
 
     async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
-        process = here()
-        world, app_id = process.world, process.member.app_id
+        world, app_id = around(), here().member.app_id
         await self._effect(
             f"schedule {name}", faults.SCHEDULE, lambda: world.schedule(app_id, name, every, data)
         )
 
     async def delete(self, name: str) -> None:
-        jobs, job = here().world.jobs, (here().member.app_id, name)
+        jobs, job = around().jobs, (here().member.app_id, name)
         await self._effect(f"delete job {name}", faults.SCHEDULE, lambda: jobs.pop(job, None))
 
     async def _effect(self, what: str, can_fail: Sequence[Fault], happen: Callable[[], T]) -> T:

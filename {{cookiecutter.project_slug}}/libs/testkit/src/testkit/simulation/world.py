@@ -24,7 +24,7 @@ from testkit.simulation.choices import Choices
 from testkit.simulation.clock import Clock, Timer
 from testkit.simulation.engine import SimulatedEngine
 from testkit.simulation.faults import Fault, HttpError
-from testkit.simulation.process import Member, Process
+from testkit.simulation.process import Member, Pending, Process, here
 from testkit.simulation.sdk import Worker
 from testkit.table import Table
 
@@ -45,18 +45,6 @@ NO_ANSWER = (Unavailable, TimeoutError, RuntimeError, HttpError)
 HELD_SECONDS = 20.0
 
 Work = Callable[[Process], Coroutine[Any, Any, T]]
-
-
-@dataclass(eq=False, slots=True)
-class Pending:
-    """Something that can happen next."""
-
-    who: str
-    what: str
-    faults: Sequence[Fault]
-    happen: Callable[[Fault], None]
-    #: The process that asked for it, and without which it does not happen.
-    owner: Process | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +349,13 @@ class World:
     def _run_awake(self) -> None:
         while self.awake:
             self.awake.pop(0).run()
+
+
+def around() -> World:
+    """The world around the process whose code is running."""
+    world = here().world
+    assert isinstance(world, World)
+    return world
 
 
 async def _start(process: Process, *, workflows: bool) -> None:
