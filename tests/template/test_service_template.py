@@ -39,7 +39,11 @@ def enlist(workspace: Path, name: str) -> None:
     for line in to_paste(readme, "toml").splitlines():
         if line.startswith(f"{name} ="):
             text = text.replace("[tool.uv.sources]\n", f"[tool.uv.sources]\n{line}\n")
-    pyproject.write_text(text.replace('"shipping"]', f'"shipping", "{name}"]'))
+    package = name.replace("-", "_")
+    text = text.replace('"shipping"]', f'"shipping", "{name}"]')
+    # For mypy and import-linter.
+    text = text.replace('"shipping",\n', f'"shipping", "{package}",\n')
+    pyproject.write_text(text.replace('["orders | ', f'["{package} | orders | '))
     with (workspace / "dapr.yaml").open("a") as dapr:
         dapr.write(to_paste(readme, "yaml"))
 
@@ -141,6 +145,8 @@ def test_it_passes_the_checks_and_its_tests_in_the_workspace(
         ["uv", "run", "--no-sync", "ruff", "check", "services/fraud-check"],
         ["uv", "run", "--no-sync", "ruff", "format", "--check", "services/fraud-check"],
         ["uv", "run", "--no-sync", "mypy", "-p", "fraud_check"],
+        ["uv", "run", "--no-sync", "lint-imports", "--no-cache"],
+        ["uv", "run", "--no-sync", "pytest", "-q", "tests/static/test_dependencies.py"],
         ["uv", "run", "--no-sync", "pytest", "-q", "services/fraud-check"],
         ["uv", "run", "--no-sync", "python", "-c", "import fraud_check.main"],
     ):
