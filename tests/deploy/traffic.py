@@ -13,6 +13,7 @@ from dataclasses import replace
 from random import Random
 
 import aiohttp
+
 from tests.demo import books, checks
 from tests.demo.client import Client, Refused
 from tests.demo.mix import Shelf
@@ -20,7 +21,6 @@ from tests.faults import letters
 from tests.faults.load import GOODS, Load, again
 from tests.faults.waiting import Overdue
 from tests.invariants import violations
-
 from workspace.daprfile import DaprFile
 
 STYLES = ("choreography", "orchestration", "hybrid")

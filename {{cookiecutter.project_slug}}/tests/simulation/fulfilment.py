@@ -10,7 +10,6 @@ from fastapi import Response
 from chassis import derived_id, topic_of
 from chassis.saga import Style
 from contracts import OrderPlaced, ReserveStock
-from contracts.testing import order_of
 from inventory import main as inventory
 from inventory.api import Receipt, post_receipt
 from inventory.domain import Stock
@@ -24,6 +23,7 @@ from testkit.simulation import Changed, Check, Scenario, Simulation, World, unch
 from testkit.simulation.process import Process
 from testkit.simulation.workspace import Composition
 from testkit.simulation.world import Work
+from tests.examples import order_of
 from tests.invariants import Books, violations
 from tests.simulation import plans, second_engine
 from tests.simulation.books import read

@@ -7,9 +7,9 @@ from uuid import UUID
 from chassis import derived_id, topic_of
 from chassis.saga import Style
 from contracts import CapturePayment, OrderDetails, OrderPlaced, ReserveStock, StockReserved
-from contracts.testing import order_of
 from payments.settings import settings as payments
 from testkit.simulation import World
+from tests.examples import order_of
 
 #: There is enough of the first, one unit of the second, and none of the third.
 PLENTY, LAST_ONE, NONE = "PLENTY", "LAST-ONE", "NONE"

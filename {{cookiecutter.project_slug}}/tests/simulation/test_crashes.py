@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from contracts.testing import order_of
 from testkit.simulation import Check, Simulation, World
 from testkit.simulation.faults import CRASHES, Fault
+from tests.examples import order_of
 from tests.invariants import violations
 from tests.simulation import plans
 from tests.simulation.fulfilment import RUNNERS, Run, Runner, of

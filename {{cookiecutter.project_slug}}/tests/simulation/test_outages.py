@@ -17,10 +17,10 @@ from chassis.saga.hybrid import LOOK_EVERY, Hybrid
 from chassis.saga.manager import Manager
 from chassis.saga.progress import Progress
 from chassis.timers import Timers
-from contracts.testing import order_of
 from orders.saga import FULFILMENT
 from testkit.simulation import Changed, Check, Simulation, World, unchanged
 from testkit.simulation.world import around
+from tests.examples import order_of
 from tests.invariants import Order, violations
 from tests.simulation import plans
 from tests.simulation.fulfilment import HYBRID, HYBRID_WORKFLOW, ORCHESTRATION, Run, Runner, of

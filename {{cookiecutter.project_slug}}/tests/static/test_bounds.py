@@ -6,8 +6,8 @@ import pytest
 from pydantic import BaseModel, FailFast, Field, ValidationError
 
 from contracts import CapturePayment, OrderCancelled, OrderPlaced
-from contracts.testing import ORDER_ID
 from testkit import bounds
+from tests.examples import ORDER_ID
 from workspace import scopes
 
 

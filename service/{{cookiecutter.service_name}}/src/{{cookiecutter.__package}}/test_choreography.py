@@ -3,8 +3,8 @@
 import pytest
 
 from contracts import OrderCancelled, OrderConfirmed
-from contracts.testing import ORDER_ID
 from testkit import Harness
+from tests.examples import ORDER_ID
 
 from .choreography import events, notice_key
 from .domain import Notice

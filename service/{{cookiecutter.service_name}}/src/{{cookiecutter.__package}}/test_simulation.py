@@ -1,8 +1,8 @@
 """This service under every fault of the simulation: SCHEDULES=20000 pytest for more."""
 
 from contracts import OrderCancelled, OrderConfirmed
-from contracts.testing import ORDER_ID
 from testkit.simulation import Check, Simulation, World, schedules
+from tests.examples import ORDER_ID
 
 from .choreography import notice_key
 from .domain import Notice

@@ -1,17 +1,17 @@
 """This service reads each version of a message that may be in flight: see docs/versions.md."""
 
 from chassis import topic_of
-from contracts import testing as contracts
 from testkit import in_flight
+from tests import examples
 
 from .main import compose
 
 
 def test_it_reads_what_may_be_in_flight() -> None:
-    messages = list(contracts.messages())
+    messages = list(examples.messages())
     topics = set(map(topic_of, messages))
     # Other services list what they alone keep.
-    listed = in_flight.load(contracts.IN_FLIGHT).items()
+    listed = in_flight.load(examples.IN_FLIGHT).items()
     shared = {topic: versions for topic, versions in listed if topic in topics}
     wrong = in_flight.problems(shared, [compose()], messages)
     assert not wrong, "\n".join(wrong)

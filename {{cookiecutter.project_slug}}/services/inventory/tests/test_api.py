@@ -3,11 +3,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from contracts.testing import ORDER_ID
 from inventory.domain import Reservation, Status
 from inventory.main import compose
 from inventory.steps import reservation_key
 from testkit import MemoryStore, memory_ports, running
+from tests.examples import ORDER_ID
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from contracts import (
     StockReleased,
     StockReserved,
 )
-from contracts.testing import ORDER_ID, order_of
 from inventory import choreography
 from inventory.domain import Stock
 from testkit import Harness
+from tests.examples import ORDER_ID, order_of
 
 PLACED = OrderPlaced(order_id=ORDER_ID, order=order_of({"TEA": 3}))
 

@@ -2,10 +2,10 @@ import pytest
 
 from chassis.errors import Undone
 from contracts import ReleaseStock, ReserveStock, StockReleased, StockReserved
-from contracts.testing import ORDER_ID, order_of
 from inventory.commands import commands
 from inventory.domain import Stock
 from testkit import Harness
+from tests.examples import ORDER_ID, order_of
 
 RESERVE = ReserveStock(order_id=ORDER_ID, order=order_of({"TEA": 3}))
 RELEASE = ReleaseStock(order_id=ORDER_ID)

@@ -1,7 +1,7 @@
 import pytest
 
-from contracts.testing import ORDER_ID
 from inventory.domain import OutOfStock, Status, Stock, release, reserve
+from tests.examples import ORDER_ID
 
 STOCK = {"COFFEE": Stock(received=1), "TEA": Stock(received=5, reserved=2)}
 

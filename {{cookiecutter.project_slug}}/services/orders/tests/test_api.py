@@ -10,7 +10,6 @@ from chassis import Service, envelope, topic_of
 from chassis.errors import Unavailable
 from chassis.saga import Progress, Retry
 from contracts import Event, PaymentDeclined, StockReleased, StockReserved
-from contracts.testing import ORDER_ID, order_of
 from orders.main import compose
 from orders.saga import FULFILMENT
 from orders.settings import settings
@@ -22,6 +21,7 @@ from testkit import (
     memory_ports,
     running,
 )
+from tests.examples import ORDER_ID, order_of
 
 ORDER: dict[str, Any] = order_of({"TEA": 2}, unit_price_cents=150).model_dump(mode="json")
 

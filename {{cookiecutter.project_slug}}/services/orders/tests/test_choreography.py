@@ -20,10 +20,10 @@ from contracts import (
     StockReleased,
     StockReserved,
 )
-from contracts.testing import ORDER_ID, order_of
 from orders.main import compose
 from orders.saga import FULFILMENT
 from testkit import MemoryBroker, memory_ports, running
+from tests.examples import ORDER_ID, order_of
 
 ORDER = order_of()
 PLACED = OrderPlaced(order_id=ORDER_ID, order=ORDER)

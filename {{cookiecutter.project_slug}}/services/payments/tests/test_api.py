@@ -3,12 +3,12 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from contracts.testing import ORDER_ID
 from payments.domain import Card, Payment, Status
 from payments.main import compose
 from payments.settings import settings
 from payments.steps import card_key, payment_key
 from testkit import MemoryStore, memory_ports, running
+from tests.examples import ORDER_ID
 
 
 @pytest.fixture

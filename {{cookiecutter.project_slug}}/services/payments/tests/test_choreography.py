@@ -7,10 +7,10 @@ from contracts import (
     ShipmentFailed,
     StockReserved,
 )
-from contracts.testing import ORDER_ID, order_of
 from payments import choreography
 from payments.domain import Card
 from testkit import Harness
+from tests.examples import ORDER_ID, order_of
 
 RESERVED = StockReserved(order_id=ORDER_ID, order=order_of({"TEA": 3}, unit_price_cents=100))
 

@@ -8,11 +8,11 @@ from contracts import (
     PaymentRefunded,
     RefundPayment,
 )
-from contracts.testing import ORDER_ID, order_of
 from payments.commands import commands
 from payments.domain import Card
 from payments.settings import settings
 from testkit import Harness
+from tests.examples import ORDER_ID, order_of
 
 CAPTURE = CapturePayment(order_id=ORDER_ID, order=order_of({"TEA": 3}, unit_price_cents=100))
 REFUND = RefundPayment(order_id=ORDER_ID)

@@ -1,7 +1,7 @@
 import pytest
 
-from contracts.testing import ORDER_ID
 from payments.domain import Card, InsufficientCredit, Payment, Status, capture, refund
+from tests.examples import ORDER_ID
 
 
 def test_a_card_may_be_charged_up_to_its_limit_and_not_one_cent_more() -> None:

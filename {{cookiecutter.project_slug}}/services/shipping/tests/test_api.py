@@ -3,11 +3,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from contracts.testing import ORDER_ID
 from shipping.domain import Shipment, Status
 from shipping.main import compose
 from shipping.steps import shipment_key
 from testkit import MemoryStore, memory_ports, running
+from tests.examples import ORDER_ID
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import pytest
 
 from contracts import PaymentCaptured, ShipmentDispatched, ShipmentFailed
-from contracts.testing import ORDER_ID, order_of
 from shipping import choreography
 from testkit import Harness
+from tests.examples import ORDER_ID, order_of
 
 
 def paid(country: str) -> PaymentCaptured:

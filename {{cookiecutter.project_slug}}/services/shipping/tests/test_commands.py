@@ -1,9 +1,9 @@
 import pytest
 
 from contracts import DispatchShipment, ShipmentDispatched, ShipmentFailed
-from contracts.testing import ORDER_ID, order_of
 from shipping.commands import commands
 from testkit import Harness
+from tests.examples import ORDER_ID, order_of
 
 DISPATCH = DispatchShipment(order_id=ORDER_ID, order=order_of(country="NL"))
 

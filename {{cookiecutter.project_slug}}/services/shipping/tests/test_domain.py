@@ -1,5 +1,5 @@
-from contracts.testing import ORDER_ID
 from shipping.domain import Status, dispatch
+from tests.examples import ORDER_ID
 
 
 def test_an_order_to_a_served_country_is_dispatched_with_a_tracking_code() -> None:

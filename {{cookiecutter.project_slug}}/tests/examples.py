@@ -1,19 +1,19 @@
 """For tests: an order, of which a test names only what it is about, and what may be in flight."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 from contracts.messages import Command, Event, Message
 from contracts.values import OrderDetails, OrderLine
+from workspace.daprfile import ROOT
 
 ORDER_ID = UUID("00000000-0000-4000-8000-000000000001")
 
-IN_FLIGHT = Path(__file__).with_name("in_flight.toml")
+IN_FLIGHT = ROOT / "contracts" / "in_flight.toml"
 
 
 def messages(base: type[Message] = Message) -> Iterator[type[Message]]:
-    """Every event and command of this package."""
+    """Every event and command of the contracts."""
     for message in base.__subclasses__():
         if message.__module__.startswith("contracts.") and message not in (Event, Command):
             yield message
