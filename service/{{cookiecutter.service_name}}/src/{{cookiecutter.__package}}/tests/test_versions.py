@@ -4,7 +4,7 @@ from chassis import topic_of
 from testkit import in_flight
 from tests import examples
 
-from .main import compose
+from ..main import compose
 
 
 def test_it_reads_what_may_be_in_flight() -> None:

@@ -4,10 +4,10 @@ from contracts import OrderCancelled, OrderConfirmed
 from testkit.simulation import Check, Simulation, World, schedules
 from tests.examples import ORDER_ID
 
-from .choreography import notice_key
-from .domain import Notice
-from .main import compose
-from .settings import settings
+from ..choreography import notice_key
+from ..domain import Notice
+from ..main import compose
+from ..settings import settings
 
 ENDS = (
     OrderConfirmed(order_id=ORDER_ID),

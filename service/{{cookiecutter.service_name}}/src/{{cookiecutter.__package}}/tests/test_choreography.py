@@ -1,4 +1,4 @@
-"""Beside the code, not in tests/: a relative import holds under whatever name the service has."""
+"""In the package: relative imports hold under whatever name the service has."""
 
 import pytest
 
@@ -6,8 +6,8 @@ from contracts import OrderCancelled, OrderConfirmed
 from testkit import Harness
 from tests.examples import ORDER_ID
 
-from .choreography import events, notice_key
-from .domain import Notice
+from ..choreography import events, notice_key
+from ..domain import Notice
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Not in an image: see .dockerignore."""
