@@ -15,6 +15,9 @@ from tests.template.rendering import ROOT, SERVICE, Rendering, cookiecutter, tre
 # Two hooks cannot share a file: cookiecutter renders each on its own.
 SHARED = re.compile(r"^# What each Python.*?^among\(\) \{.*?^\}$", re.MULTILINE | re.DOTALL)
 
+# The tests of the workspace that concern each service.
+STATIC = [f"tests/static/test_{name}.py" for name in ("dependencies", "image", "in_flight")]
+
 
 @pytest.fixture
 def services(workspace: Path, output: Path) -> Path:
@@ -146,7 +149,7 @@ def test_it_passes_the_checks_and_its_tests_in_the_workspace(
         ["uv", "run", "--no-sync", "ruff", "format", "--check", "services/fraud-check"],
         ["uv", "run", "--no-sync", "mypy", "-p", "fraud_check"],
         ["uv", "run", "--no-sync", "lint-imports", "--no-cache"],
-        ["uv", "run", "--no-sync", "pytest", "-q", "tests/static/test_dependencies.py"],
+        ["uv", "run", "--no-sync", "pytest", "-q", *STATIC],
         ["uv", "run", "--no-sync", "pytest", "-q", "services/fraud-check"],
         ["uv", "run", "--no-sync", "python", "-c", "import fraud_check.main"],
     ):
