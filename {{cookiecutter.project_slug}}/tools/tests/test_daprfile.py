@@ -4,8 +4,26 @@ from pathlib import Path
 
 import pytest
 
-from workspace.daprfile import RUN_FILE, DaprFile
+from workspace.daprfile import DaprFile
 from workspace.errors import StackError
+
+RUN_FILE = """\
+common:
+  resourcesPaths: [components]
+  placementHostAddress: 127.0.0.1:50005
+  schedulerHostAddress: 127.0.0.1:50006
+apps:
+- appID: bank
+  appPort: 8001
+  daprHTTPPort: 3501
+  daprGRPCPort: 3601
+  metricsPort: 9101
+- appID: ledger
+  appPort: 8002
+  daprHTTPPort: 3502
+  daprGRPCPort: 3602
+  metricsPort: 9102
+"""
 
 
 @pytest.mark.parametrize(
@@ -13,27 +31,31 @@ from workspace.errors import StackError
     [
         ("apps:\n", "apps: [\n", "cannot be read as YAML"),
         ("apps:\n", "applications:\n", "apps: Field required"),
-        ("- appID: inventory", "- appId: inventory", "apps[1].appID: Field required"),
-        ("appPort: 8003", "appPort: http", "apps[2].appPort: Input should be a valid integer"),
+        ("- appID: ledger", "- appId: ledger", "apps[1].appID: Field required"),
+        ("appPort: 8002", "appPort: http", "apps[1].appPort: Input should be a valid integer"),
         ("resourcesPaths:", "resourcePaths:", "common.resourcesPaths: Field required"),
-        ("appPort: 8003", "appPort: 8002", "apps: port 8002 is there twice"),
-        ("- appID: payments", "- appID: inventory", "apps: appID inventory is there twice"),
+        ("appPort: 8002", "appPort: 8001", "apps: port 8001 is there twice"),
+        ("- appID: ledger", "- appID: bank", "apps: appID bank is there twice"),
         ("127.0.0.1:50006", "127.0.0.1", "common.schedulerHostAddress"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
     tmp_path: Path, before: str, after: str, says: str
 ) -> None:
-    text = RUN_FILE.read_text()
-    assert before in text
-    (tmp_path / "dapr.yaml").write_text(text.replace(before, after))
-    refused(tmp_path / "dapr.yaml", says)
+    DaprFile(write(tmp_path, RUN_FILE))
+    assert before in RUN_FILE
+    refused(write(tmp_path, RUN_FILE.replace(before, after)), says)
 
 
 def test_an_empty_file_and_none_are_refused_as_well(tmp_path: Path) -> None:
     refused(tmp_path / "dapr.yaml", "No such file")
-    (tmp_path / "dapr.yaml").write_text("")
-    refused(tmp_path / "dapr.yaml", "the whole file")
+    refused(write(tmp_path, ""), "the whole file")
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "dapr.yaml"
+    file.write_text(text)
+    return file
 
 
 def refused(file: Path, says: str) -> None:

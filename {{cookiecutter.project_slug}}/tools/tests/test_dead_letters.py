@@ -15,10 +15,10 @@ from workspace.deadletters import __main__ as command
 
 LETTER = {
     "id": "3f2a0000-0000-0000-0000-000000000000",
-    "topic": "order-placed",
+    "topic": "money-deposited",
     "event_id": "1",
-    "type": "order-placed.v1",
-    "subject": "order-1",
+    "type": "money-deposited.v1",
+    "subject": "ada-1",
     "kind": "exhausted",
     "cause": "the store was away",
     "attempts": 3,
@@ -51,23 +51,23 @@ class Service(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Of orders, which is down, and payments; what payments replayed."""
+    """Of a bank, which is down, and a ledger; what the ledger replayed."""
 
-    class Payments(Service):
+    class Ledger(Service):
         replayed: ClassVar[list[str]] = []
 
     with socket.create_server(("127.0.0.1", 0)) as probe:
         closed = probe.getsockname()[1]
-    with ThreadingHTTPServer(("127.0.0.1", 0), Payments) as payments:
-        Thread(target=payments.serve_forever).start()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ledger) as ledger:
+        Thread(target=ledger.serve_forever).start()
         monkeypatch.setattr(
-            command, "DaprFile", lambda: run_file(tmp_path, closed, payments.server_port)
+            command, "DaprFile", lambda: run_file(tmp_path, closed, ledger.server_port)
         )
-        yield Payments.replayed
-        payments.shutdown()
+        yield Ledger.replayed
+        ledger.shutdown()
 
 
-def run_file(folder: Path, orders: int, payments: int) -> DaprFile:
+def run_file(folder: Path, bank: int, ledger: int) -> DaprFile:
     apps = [
         {
             "appID": name,
@@ -76,7 +76,7 @@ def run_file(folder: Path, orders: int, payments: int) -> DaprFile:
             "daprGRPCPort": port + 2000,
             "metricsPort": port + 3000,
         }
-        for name, port in (("orders", orders), ("payments", payments))
+        for name, port in (("bank", bank), ("ledger", ledger))
     ]
     common = {
         "resourcesPaths": [],
@@ -93,10 +93,10 @@ def test_the_others_are_listed_and_the_one_that_is_down_is_named(
 ) -> None:
     assert command.main(["list"]) == 1
     said = capsys.readouterr()
-    assert "payments" in said.out
+    assert "ledger" in said.out
     assert "3f2a0000-0000" in said.out
     (line,) = said.err.splitlines()
-    assert line.startswith("orders does not answer at http://127.0.0.1:")
+    assert line.startswith("bank does not answer at http://127.0.0.1:")
 
 
 def test_the_others_are_replayed_and_the_one_that_is_down_is_named(
@@ -106,7 +106,7 @@ def test_the_others_are_replayed_and_the_one_that_is_down_is_named(
     said = capsys.readouterr()
     assert replayed == [f"/dead-letters/{LETTER['id']}/replay"]
     assert "1 of 1 replayed" in said.out
-    assert said.err.startswith("orders does not answer")
+    assert said.err.startswith("bank does not answer")
 
 
 def test_a_letter_of_another_service_is_found_by_name(
@@ -115,12 +115,12 @@ def test_a_letter_of_another_service_is_found_by_name(
     assert command.main(["replay", "3f2a"]) == 1
     assert "Name the service that has it: --service NAME" in capsys.readouterr().err
     assert replayed == []
-    assert command.main(["replay", "3f2a", "--service", "payments"]) == 0
+    assert command.main(["replay", "3f2a", "--service", "ledger"]) == 0
     assert len(replayed) == 1
 
 
 def test_without_a_failure_the_exit_code_is_zero(
     replayed: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(["list", "--service", "payments"]) == 0
+    assert command.main(["list", "--service", "ledger"]) == 0
     assert capsys.readouterr().err == ""

@@ -14,9 +14,9 @@ def test_a_busy_port_is_named_with_its_purpose_and_its_holder() -> None:
         port = server.getsockname()[1]
 
         with pytest.raises(StackError) as refusal:
-            ports.require_free({port: "API of orders"})
+            ports.require_free({port: "API of bank"})
 
-    assert f"port {port} (API of orders) is taken by process {os.getpid()}" in str(refusal.value)
+    assert f"port {port} (API of bank) is taken by process {os.getpid()}" in str(refusal.value)
 
 
 def test_a_port_that_an_outgoing_connection_has_is_busy_too() -> None:
@@ -34,4 +34,4 @@ def test_free_ports_are_no_trouble() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-    ports.require_free({port: "API of orders"})
+    ports.require_free({port: "API of bank"})

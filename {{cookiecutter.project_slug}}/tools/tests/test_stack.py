@@ -37,7 +37,7 @@ def test_the_reason_comes_before_the_stopping(
 ) -> None:
     def fail(*_: object) -> None:
         deaf()
-        raise StackError("the sidecar of orders gave up: [WRONG]")
+        raise StackError("the sidecar of bank gave up: [WRONG]")
 
     monkeypatch.setattr(runtime, "find", lambda: runtime.Runtime(Path("/none"), Path("/none/dapr")))
     monkeypatch.setattr(ports, "require_free", lambda _: None)
@@ -48,7 +48,7 @@ def test_the_reason_comes_before_the_stopping(
         stack.up()
     assert time.monotonic() - began < processes.STOP_SECONDS / 2
     said = capsys.readouterr().err.splitlines()
-    assert said == ["the sidecar of orders gave up: [WRONG]", "stopping: deaf"]
+    assert said == ["the sidecar of bank gave up: [WRONG]", "stopping: deaf"]
     assert processes.running() == []
 
 
