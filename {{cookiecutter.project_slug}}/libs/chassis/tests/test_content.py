@@ -6,7 +6,7 @@ import pytest
 
 from chassis.content import MAX_FIELDS, content_of, contradicts, exactly
 
-ORDER: dict[str, Any] = {"order": {"card": "ada", "lines": [{"sku": "TEA", "quantity": 2}]}}
+BASKET: dict[str, Any] = {"basket": {"owner": "ada", "lines": [{"item": "TEA", "quantity": 2}]}}
 
 
 def differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -14,7 +14,7 @@ def differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def test_the_same_content_does_not_contradict_itself() -> None:
-    assert not differ(ORDER, ORDER)
+    assert not differ(BASKET, BASKET)
 
 
 def test_the_order_of_fields_says_nothing() -> None:
@@ -24,32 +24,32 @@ def test_the_order_of_fields_says_nothing() -> None:
 @pytest.mark.parametrize(
     "upgraded",
     [
-        {**ORDER, "gift": False},
-        {"order": {**ORDER["order"], "note": None}},
-        {"order": {**ORDER["order"], "lines": [{"sku": "TEA", "quantity": 2, "unit": "kg"}]}},
+        {**BASKET, "gift": False},
+        {"basket": {**BASKET["basket"], "note": None}},
+        {"basket": {**BASKET["basket"], "lines": [{"item": "TEA", "quantity": 2, "unit": "kg"}]}},
     ],
 )
 def test_a_field_that_an_upgrade_adds_between_two_attempts_is_no_other_content(
     upgraded: dict[str, Any],
 ) -> None:
-    assert not differ(ORDER, upgraded)
-    assert not differ(upgraded, ORDER)
+    assert not differ(BASKET, upgraded)
+    assert not differ(upgraded, BASKET)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        {"order": {**ORDER["order"], "card": "bob"}},
-        {"order": {**ORDER["order"], "lines": []}},
-        {"order": {**ORDER["order"], "lines": [{"sku": "TEA", "quantity": 3}]}},
+        {"basket": {**BASKET["basket"], "owner": "bob"}},
+        {"basket": {**BASKET["basket"], "lines": []}},
+        {"basket": {**BASKET["basket"], "lines": [{"item": "TEA", "quantity": 3}]}},
     ],
 )
 def test_a_field_with_another_value_is_other_content(other: dict[str, Any]) -> None:
-    assert differ(ORDER, other)
+    assert differ(BASKET, other)
 
 
 def test_a_new_version_of_the_message_is_the_same_message() -> None:
-    assert not contradicts(content_of("x.v1", ORDER), content_of("x.v2", ORDER))
+    assert not contradicts(content_of("x.v1", BASKET), content_of("x.v2", BASKET))
 
 
 def test_another_message_is_other_content() -> None:
@@ -64,5 +64,5 @@ def test_a_large_message_is_remembered_by_a_sample_of_its_fields() -> None:
 
 
 def test_what_must_be_exactly_the_same_may_have_no_field_more() -> None:
-    assert differ(exactly(ORDER), exactly({**ORDER, "style": "hybrid"}))
-    assert not differ(exactly(ORDER), exactly(dict(ORDER)))
+    assert differ(exactly(BASKET), exactly({**BASKET, "style": "hybrid"}))
+    assert not differ(exactly(BASKET), exactly(dict(BASKET)))

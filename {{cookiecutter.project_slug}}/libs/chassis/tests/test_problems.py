@@ -21,7 +21,7 @@ async def fail(how: str) -> None:
     }[how]
 
 
-async def order(quantity: Annotated[int, Body(embed=True, ge=1)]) -> None:
+async def basket(quantity: Annotated[int, Body(embed=True, ge=1)]) -> None:
     """Takes a body, to have something that is not valid."""
 
 
@@ -43,7 +43,7 @@ async def take(lines: Lines) -> None:
 @pytest.fixture
 def failing(service: Service) -> Service:
     service.app.add_api_route("/fail/{how}", fail)
-    service.app.add_api_route("/order", order, methods=["POST"])
+    service.app.add_api_route("/basket", basket, methods=["POST"])
     service.app.add_api_route("/lines", take, methods=["POST"])
     return service
 
@@ -85,7 +85,7 @@ async def test_a_problem_keeps_the_headers_of_its_error(failing: Service) -> Non
 
 async def test_bad_input_names_each_field_and_what_is_wrong_with_it(failing: Service) -> None:
     async with running(failing) as client:
-        problem = (await client.post("/order", json={"quantity": 0})).json()
+        problem = (await client.post("/basket", json={"quantity": 0})).json()
     assert problem["status"] == 422
     assert problem["detail"] == "the request is not valid: see errors"
     (error,) = problem["errors"]

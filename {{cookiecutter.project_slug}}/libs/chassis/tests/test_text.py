@@ -20,7 +20,7 @@ class Line(BaseModel):
     quantity: int
 
 
-class Order(BaseModel):
+class Basket(BaseModel):
     lines: list[Line]
 
 
@@ -50,7 +50,7 @@ def test_of_a_traceback_the_end_stays_too() -> None:
 
 def invalid(lines: int) -> ValidationError:
     with pytest.raises(ValidationError) as raised:
-        Order.model_validate({"lines": [{}] * lines})
+        Basket.model_validate({"lines": [{}] * lines})
     return raised.value
 
 

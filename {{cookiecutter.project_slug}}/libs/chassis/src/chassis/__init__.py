@@ -1,4 +1,4 @@
-"""The Dapr wiring that every service uses. It knows nothing about orders."""
+"""The Dapr wiring that every service uses. It knows no process."""
 
 from chassis.api import IdempotencyKey, Running
 from chassis.cloudevents import CloudEvent, derived_id, envelope

@@ -10,7 +10,7 @@ from chassis.errors import Unavailable
 from chassis.guard import is_guarded
 from chassis.problems import unavailable
 
-#: Bytes of the bodies under way: four of the largest, two hundred of fifty order lines each.
+#: Bytes of the bodies under way: four of the largest, two hundred of fifty lines each.
 MAX_HELD = 1024 * 1024
 #: Until a body must be here in full; a client that sends it slowly holds what others wait for.
 BODY_SECONDS = 15.0

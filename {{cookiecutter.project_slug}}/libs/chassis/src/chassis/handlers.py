@@ -111,7 +111,7 @@ def read(event: CloudEvent, messages: Mapping[str, type[M]]) -> M:
 
 
 class Handlers:
-    """A registry: `@handlers.on(OrderPlaced)` above the function that handles it."""
+    """A registry: `@handlers.on(MoneyDeposited)` above the function that handles it."""
 
     def __init__(self) -> None:
         self._steps: dict[str, Step] = {}

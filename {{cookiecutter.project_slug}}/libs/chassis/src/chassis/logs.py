@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line, each with the order and the trace that it belongs to."""
+"""Logs as one JSON object a line, each with the subject and the trace that it belongs to."""
 
 import logging
 import re
@@ -96,5 +96,5 @@ def configure_logging(service: str, level: str) -> None:
     # The workflow engine's worker logs each turn of each workflow.
     for name in ("durabletask-worker", "durabletask-client"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # It warns of each activity that fails, without its order: `chassis.workflow_host` does that.
+    # It warns of each activity that fails, without its subject: `chassis.workflow_host` does that.
     logging.getLogger("WorkflowRuntime").setLevel(logging.ERROR)

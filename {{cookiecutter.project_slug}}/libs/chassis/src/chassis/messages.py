@@ -27,7 +27,7 @@ class Message(Protocol):
 
 @cache
 def topic_of(message: type[Message]) -> str:
-    """The topic that the class states, or `OrderPlaced` -> `order-placed`."""
+    """The topic that the class states, or `MoneyDeposited` -> `money-deposited`."""
     stated = getattr(message, "topic", None)
     if isinstance(stated, str):
         return valid_topic(stated)
@@ -39,12 +39,12 @@ def topic_of(message: type[Message]) -> str:
 
 
 def name_of(message: type[Message]) -> str:
-    """The name of the class, the same for each version: `OrderPlacedV1` -> `OrderPlaced`."""
+    """The name of the class, the same for each version: `MoneyDepositedV1` -> `MoneyDeposited`."""
     return message.__name__.removesuffix(f"V{message.version}")
 
 
 def type_of(message: type[Message]) -> str:
-    """The CloudEvents type: `order-placed.v1`."""
+    """The CloudEvents type: `money-deposited.v1`."""
     if message.version < 1:
         raise ValueError(f"{message.__name__} has version {message.version}: versions begin at 1")
     return f"{topic_of(message)}.v{message.version}"

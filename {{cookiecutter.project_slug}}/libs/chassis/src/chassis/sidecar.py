@@ -109,7 +109,7 @@ class Sidecar:
                     operationType="delete" if write.value is None else "upsert",
                     request=_state_item(write),
                 )
-                # Every replica locks rows in one order: two groups in two orders are a deadlock.
+                # Every replica locks rows in the same order, for two that do not can deadlock.
                 for write in sorted(writes, key=lambda write: write.key)
             ],
         )

@@ -1,4 +1,4 @@
-"""One trace for one order: W3C `traceparent` in, spans here, `traceparent` out."""
+"""One trace for one process: W3C `traceparent` in, spans here, `traceparent` out."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +20,12 @@ from chassis.text import MAX_TEXT
 tracer = trace.get_tracer("chassis")
 propagator = TraceContextTextMapPropagator()
 
-#: Requests that are no one's order: probes, metrics, and the bulk envelope of many orders.
+#: Requests that belong to no process: probes, metrics, and the bulk envelope of many messages.
 NOT_TRACED = ("/events/", "/dapr/", "/healthz", "/readyz", "/metrics")
 
 
 def configure_tracing(service: str) -> None:
-    """Every order has a trace id, for the logs; spans are made where there is an OTLP endpoint."""
+    """Each process has a trace id, for the logs; spans are made where there is an OTLP endpoint."""
     provider = TracerProvider(
         sampler=ParentBased(ALWAYS_ON) if collected() else ALWAYS_OFF,
         resource=Resource.create({SERVICE_NAME: service}),

@@ -183,7 +183,7 @@ class WorkflowHost:
                 try:
                     result = await asyncio.wrap_future(job)
                 except Exception as error:
-                    # The SDK logs it without the order, and stores its traceback in the history.
+                    # The SDK logs it without its subject, and stores its traceback in the history.
                     cause = cut(str(error) or repr(error), MAX_CAUSE)
                     is_bug = not isinstance(error, (Rejected, Unavailable, OSError))
                     log.warning(

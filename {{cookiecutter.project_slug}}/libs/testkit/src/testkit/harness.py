@@ -18,7 +18,7 @@ from testkit.memory import MemoryBroker, MemoryStore
 class Harness:
     """Handlers of one service between a store and a broker; it restarts before each message.
 
-    `assert await Harness(events).handle(OrderPlaced(...)) == [StockReserved(...)]`
+    `assert await Harness(events).handle(Deposited(...)) == [Withdrawn(...)]`
     """
 
     def __init__(self, *handlers: Handlers, source: str = "service") -> None:

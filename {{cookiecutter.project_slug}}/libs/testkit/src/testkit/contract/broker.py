@@ -48,7 +48,7 @@ class BrokerContract:
 
     async def test_an_event_arrives_as_it_was_sent(self, subject: BrokerSubject) -> None:
         sent = event(
-            subject="order 1",
+            subject="account 1",
             traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             replyto="somebody-replies",
             causationid="cause",
