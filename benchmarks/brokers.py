@@ -1,7 +1,7 @@
 """python -m benchmarks.brokers [--orders 200]: the three styles on each broker and each store.
 
 One run after the other on real servers of this machine, each from empty: what `make demo` prints,
-and the memory that the broker takes at the end, as the table in docs/brokers.md.
+and the memory that the broker takes at the end, as the table in RESULTS.md.
 """
 
 import argparse
