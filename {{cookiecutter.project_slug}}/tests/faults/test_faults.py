@@ -65,7 +65,7 @@ async def make(parts: Parts) -> AsyncIterator[Run]:
         ("refused-in-between", "orchestration"),
     ],
 )
-async def test_all_orders_end_and_all_books_agree(make: Run, name: str, style: str) -> None:
+async def test_all_orders_end_and_all_records_agree(make: Run, name: str, style: str) -> None:
     result = await make(FAULTS[name], style)
 
     assert result.violations == ()

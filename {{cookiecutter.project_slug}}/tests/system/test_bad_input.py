@@ -77,7 +77,7 @@ async def test_a_body_that_does_not_say_how_large_it_is_is_refused_too(
     must_refuse(await orders.post("/orders", content=endless(), headers=JSON), 413)
 
 
-async def test_a_large_delivery_of_events_is_no_stranger(orders: httpx.AsyncClient) -> None:
+async def test_a_large_delivery_of_events_is_authorized(orders: httpx.AsyncClient) -> None:
     entries = [{"entryId": str(n), "event": "x" * 100_000} for n in range(10)]
     response = await orders.post("/events/stock-reserved", json={"entries": entries})
     assert response.status_code == 200

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.parametrize("style", STYLES)
 
 
 @pytest.mark.parametrize("kind", Kind)
-async def test_an_order_ends_as_it_must_and_all_books_agree(
+async def test_an_order_ends_as_it_must_and_all_records_agree(
     client: Client, run: str, style: str, kind: Kind
 ) -> None:
     plan = await stocked(client, run, style, kind)

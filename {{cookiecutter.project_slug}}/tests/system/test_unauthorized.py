@@ -24,7 +24,7 @@ SERVICES = ("orders", "inventory", "payments", "shipping")
     ],
 )
 @pytest.mark.parametrize("token", [None, "", "guessed"])
-async def test_a_stranger_is_refused_at_the_routes_of_the_sidecar(
+async def test_the_unauthorized_are_refused_at_the_routes_of_the_sidecar(
     workspace: DaprFile, service: str, method: str, path: str, token: str | None
 ) -> None:
     url = f"{workspace.apps[service].url}{path}"
@@ -45,7 +45,7 @@ async def test_health_metrics_and_the_services_own_api_are_open(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_a_sidecar_refuses_a_stranger(workspace: DaprFile, service: str) -> None:
+async def test_a_sidecar_refuses_the_unauthorized(workspace: DaprFile, service: str) -> None:
     async with Sidecar(workspace.apps[service], token="guessed") as sidecar:
         assert (await sidecar.publish("order-placed", {})).status_code == 401
         assert (await sidecar.invoke("GET", "orders", "dead-letters")).status_code == 401
