@@ -1,4 +1,4 @@
-"""A stranger reaches neither a service's own routes nor a sidecar; a service, not all topics."""
+"""Without a token nobody reaches the sidecar's routes or a sidecar; no service reaches all topics."""
 
 from typing import Any
 

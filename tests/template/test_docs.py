@@ -1,0 +1,80 @@
+"""READMEs are short, and what they and the guides name is there."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.template.rendering import ROOT, git
+
+MAX_LINES = 90
+# Words of our own, where the field has one: see docs/glossary.md of a workspace.
+PRIVATE = re.compile(
+    r"\b(told|heard|hears?|obeys?|verdicts?|strangers?|offices?|books|patience|silence"
+    r"|late answers?|kept letters?)\b",
+    re.IGNORECASE,
+)
+# Paths that start in a folder of the workspace, with nothing to fill in.
+PATH = re.compile(r"`((?:services|libs|tools|tests|contracts|components|deploy|docs)/[\w./-]+)`")
+TARGET = re.compile(r"`make ([a-z][a-z-]*[a-z])")
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]+))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def guides(folder: Path) -> list[Path]:
+    return [folder / "README.md", *sorted((folder / "docs").glob("*.md"))]
+
+
+def anchors(document: Path) -> set[str]:
+    """As GitHub makes them."""
+    titles = HEADING.findall(re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL))
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def broken(document: Path) -> Iterator[str]:
+    for target, anchor in LINK.findall(document.read_text()):
+        linked = document.parent / target if target else document
+        if not linked.exists() or (anchor and anchor not in anchors(linked)):
+            yield f"{document.name}: {target}#{anchor}"
+
+
+def test_no_readme_has_more_lines_than_one_reads() -> None:
+    readmes = [ROOT / name for name in git(ROOT, "ls-files", "*README.md").splitlines()]
+    lengths = {str(path): len(path.read_text().splitlines()) for path in readmes if path.exists()}
+    assert {path: lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
+def test_every_link_of_the_guides_leads_somewhere(workspace: Path) -> None:
+    assert [line for guide in guides(workspace) for line in broken(guide)] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_link_of_the_template_leads_somewhere(name: str) -> None:
+    assert list(broken(ROOT / name)) == []
+
+
+def test_every_path_that_the_guides_name_is_there(workspace: Path) -> None:
+    named = {
+        (guide.name, path)
+        for guide in guides(workspace)
+        for path in PATH.findall(guide.read_text())
+    }
+    assert named
+    assert [pair for pair in sorted(named) if not (workspace / pair[1]).exists()] == []
+
+
+def test_every_task_that_the_guides_name_is_one_of_the_makefile(workspace: Path) -> None:
+    makefiles = (workspace / "Makefile").read_text() + (ROOT / "Makefile").read_text()
+    tasks = set(re.findall(r"^([a-z-]+):", makefiles, re.MULTILINE))
+    named = {task for guide in guides(workspace) for task in TARGET.findall(guide.read_text())}
+    assert named - tasks == set()
+
+
+def test_the_guides_have_no_private_words(workspace: Path) -> None:
+    found = {
+        f"{guide.name}: {word}"
+        for guide in [*guides(workspace), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+        for word in PRIVATE.findall(guide.read_text())
+    }
+    assert found == set()
