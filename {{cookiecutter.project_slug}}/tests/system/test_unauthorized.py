@@ -1,4 +1,4 @@
-"""Without a token nobody reaches the sidecar's routes or a sidecar; no service reaches all topics."""
+"""Without a token no route of the sidecar and no sidecar answers; no service reaches all topics."""
 
 from typing import Any
 
