@@ -39,9 +39,12 @@ def broken(document: Path) -> Iterator[str]:
             yield f"{document.name}: {target}#{anchor}"
 
 
+def readmes() -> list[Path]:
+    return [ROOT / name for name in git(ROOT, "ls-files", "*README.md").splitlines()]
+
+
 def test_no_readme_has_more_lines_than_one_reads() -> None:
-    readmes = [ROOT / name for name in git(ROOT, "ls-files", "*README.md").splitlines()]
-    lengths = {str(path): len(path.read_text().splitlines()) for path in readmes if path.exists()}
+    lengths = {str(path): len(path.read_text().splitlines()) for path in readmes()}
     assert {path: lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
 
 
@@ -74,7 +77,7 @@ def test_every_task_that_the_guides_name_is_one_of_the_makefile(workspace: Path)
 def test_the_guides_have_no_private_words(workspace: Path) -> None:
     found = {
         f"{guide.name}: {word}"
-        for guide in [*guides(workspace), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+        for guide in [*guides(workspace), *readmes(), ROOT / "CONTRIBUTING.md"]
         for word in PRIVATE.findall(guide.read_text())
     }
     assert found == set()
