@@ -12,7 +12,7 @@ import pytest
 def workspace(installed: Path, tmp_path: Path) -> Path:
     """What `make kube-check` reads, to be changed, with the tools of the installed one."""
     copy = tmp_path / "order-fulfilment"
-    for part in ("deploy", "components", "workspace"):
+    for part in ("deploy", "components", "tests/deploy"):
         shutil.copytree(installed / part, copy / part)
     for part in ("dapr.yaml", "pyproject.toml"):
         shutil.copy(installed / part, copy / part)
@@ -23,7 +23,7 @@ def checked(workspace: Path, installed: Path, only: str = "") -> subprocess.Comp
     return subprocess.run(
         [
             *(installed / ".venv/bin/python", "-m", "pytest", "-q", "-x"),
-            *("-k", only, "deploy/kubernetes/tests"),
+            *("-k", only, "tests/deploy"),
         ],
         cwd=workspace,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},

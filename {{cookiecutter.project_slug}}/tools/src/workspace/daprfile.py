@@ -12,7 +12,15 @@ from pydantic_core import PydanticCustomError
 from workspace import yamlfile
 from workspace.errors import StackError
 
-ROOT = Path(__file__).resolve().parents[3]
+
+def _root() -> Path:
+    """The workspace that one stands in, or else the one that this package belongs to."""
+    here = Path.cwd()
+    standing = (folder for folder in (here, *here.parents) if (folder / "dapr.yaml").is_file())
+    return next(standing, Path(__file__).resolve().parents[3])
+
+
+ROOT = _root()
 RUN_FILE = ROOT / "dapr.yaml"
 
 
