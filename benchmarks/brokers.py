@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.workspace import clean, rendered, run, use
+from benchmarks.workspace import clean, command, rendered, use
 from tests.brokers.servers.kafka import Kafka
 from tests.brokers.servers.moto import Moto
 from tests.brokers.servers.nats import Nats
@@ -61,7 +61,7 @@ def compared(workspace: Path, broker: str, store: str, orders: int) -> list[list
             environment |= each.environment
         use(workspace, broker, store)
         try:
-            printed = run(workspace, ["-m", "tests.demo", "--orders", str(orders)], environment)
+            printed = command(workspace, ["demo", "--orders", str(orders)], environment)
         finally:
             clean(workspace)
         memory = f"{server.memory_mb:.0f} MB"

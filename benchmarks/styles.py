@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.workspace import ROOT, clean, rendered, run, spread
+from benchmarks.workspace import ROOT, clean, command, rendered, run, spread
 
 LOAD = ROOT / "benchmarks" / "cost" / "load.py"
 CHOREOGRAPHY, ORCHESTRATION, HYBRID = "choreography", "orchestration", "hybrid"
@@ -52,10 +52,10 @@ def main() -> None:
 @contextmanager
 def up(workspace: Path) -> Iterator[None]:
     try:
-        run(workspace, ["-m", "devstack", "up"])
+        command(workspace, ["up"])
         yield
     finally:
-        run(workspace, ["-m", "devstack", "down"])
+        command(workspace, ["down"])
         clean(workspace)
 
 

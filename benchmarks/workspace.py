@@ -40,12 +40,12 @@ def measure(
     """Choreography: all orders at once, each for one of so many SKUs."""
     load = [str(LOAD), str(orders), str(skus)]
     try:
-        run(workspace, ["-m", "workspace", "up"], environment)
+        command(workspace, ["up"], environment)
         # Not measured: the first orders load code and open connections.
         run(workspace, [str(LOAD), "100", str(skus)])
         return Measured(**json.loads(run(workspace, load)))
     finally:
-        run(workspace, ["-m", "workspace", "down"])
+        command(workspace, ["down"])
         clean(workspace)
 
 
@@ -68,7 +68,7 @@ def served_from(folder: str, run_file: str) -> str:
 
 
 def use(workspace: Path, broker: str, store: str) -> None:
-    run(workspace, ["-m", "workspace", "use", "--broker", broker, "--store", store])
+    command(workspace, ["use", "--broker", broker, "--store", store])
 
 
 def clean(workspace: Path) -> None:
@@ -81,7 +81,18 @@ def clean(workspace: Path) -> None:
 
 def run(workspace: Path, arguments: list[str], environment: Mapping[str, str] = NOTHING) -> str:
     """What the workspace's Python prints. Raises SystemExit with its errors."""
-    command = [str(workspace / ".venv" / "bin" / "python"), *arguments]
+    return _run(workspace, "python", arguments, environment)
+
+
+def command(workspace: Path, arguments: list[str], environment: Mapping[str, str] = NOTHING) -> str:
+    """What a command of the workspace prints. Raises SystemExit with its errors."""
+    return _run(workspace, "workspace", arguments, environment)
+
+
+def _run(
+    workspace: Path, program: str, arguments: list[str], environment: Mapping[str, str]
+) -> str:
+    command = [str(workspace / ".venv" / "bin" / program), *arguments]
     done = subprocess.run(
         command, cwd=workspace, env={**os.environ, **environment}, capture_output=True, text=True
     )

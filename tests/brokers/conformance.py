@@ -100,11 +100,11 @@ class BrokerConformance:
     ) -> None:
         # The run on the other store may leave messages, for workflows that this store never knew.
         server.start_afresh()
-        python = str(installed / ".venv" / "bin" / "python")
+        program = str(installed / ".venv" / "bin" / "workspace")
         environment = {**os.environ, **server.environment, **store.environment}
         for command in (
-            [python, "-m", "workspace", "use", "--broker", self.broker, "--store", store.profile],
-            [python, "-m", "tests.demo", "--orders", "20"],
+            [program, "use", "--broker", self.broker, "--store", store.profile],
+            [program, "demo", "--orders", "20"],
         ):
             done = subprocess.run(
                 command, cwd=installed, env=environment, capture_output=True, text=True, timeout=300

@@ -35,14 +35,13 @@ def stack(
     """As Docker reads what tools/src/workspace/swarm.py makes for a broker and a store."""
     workspace = tmp_path_factory.mktemp("stack") / "workspace"
     shutil.copytree(installed, workspace, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
-    python = str(installed / ".venv" / "bin" / "python")
+    program = str(installed / ".venv" / "bin" / "workspace")
     read: dict[tuple[str, str], dict[str, Any]] = {}
 
     def stack_of(broker: str, store: str) -> dict[str, Any]:
         if (broker, store) not in read:
-            choice = ["use", "--broker", broker, "--store", store]
-            run([python, "-m", "workspace", *choice], workspace, environment)
-            made = run([python, "-m", "workspace.swarm", "config"], workspace, environment)
+            run([program, "use", "--broker", broker, "--store", store], workspace, environment)
+            made = run([program, "stack", "config"], workspace, environment)
             (workspace / "stack.yaml").write_text(made)
             clean = ["docker", "stack", "config", "--compose-file", "stack.yaml"]
             read[broker, store] = yaml.safe_load(run(clean, workspace, environment))

@@ -1,4 +1,4 @@
-"""`make demo` in a workspace: it adds up, and whatever ends it, nothing is left running."""
+"""`workspace demo` in a workspace: it adds up, and whatever ends it, nothing is left running."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def workspace(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def demo(workspace: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [".venv/bin/python", "-m", "tests.demo", "--orders", "20"],
+        [".venv/bin/workspace", "demo", "--orders", "20"],
         cwd=workspace,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -80,7 +80,7 @@ def test_a_busy_port_is_named_with_what_holds_it(workspace: Path) -> None:
     with socket.create_server(("127.0.0.1", 8003)):
         started = time.monotonic()
         done = subprocess.run(
-            [".venv/bin/python", "-m", "tests.demo"],
+            [".venv/bin/workspace", "demo"],
             cwd=workspace,
             env=environment(),
             capture_output=True,

@@ -26,7 +26,7 @@ class Nats(Server):
 
     def make_topics(self, names: Sequence[str]) -> None:
         subprocess.run(
-            [str(self._workspace / ".venv/bin/python"), "-m", "workspace.streams", *names],
+            [str(self._workspace / ".venv/bin/workspace"), "streams", *names],
             cwd=self._workspace,
             env={**os.environ, **self.environment},
             check=True,

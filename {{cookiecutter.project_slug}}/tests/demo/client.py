@@ -8,6 +8,7 @@ import aiohttp
 
 from tests.demo.mix import Plan
 from workspace.daprfile import App
+from workspace.errors import StackError
 
 CONCURRENCY = 32
 POLL_SECONDS = 0.25
@@ -17,11 +18,11 @@ R = TypeVar("R")
 Order = dict[str, Any]
 
 
-class Timeout(Exception):
+class Timeout(StackError):
     """Some orders have not ended; says which."""
 
 
-class Refused(Exception):
+class Refused(StackError):
     """A service answered with an error; says which, and what it said."""
 
 

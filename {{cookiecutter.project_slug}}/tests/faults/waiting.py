@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from workspace.errors import StackError
+
 POLL_SECONDS = 0.1
 
 
-class Overdue(Exception):
+class Overdue(StackError):
     """What was waited for did not happen in time; says what it was."""
 
 

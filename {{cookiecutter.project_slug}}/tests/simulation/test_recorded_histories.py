@@ -7,8 +7,8 @@ from orders.saga import FULFILMENT
 from testkit.simulation import Recording
 from testkit.simulation.compare import compare_under
 from testkit.simulation.histories import steps
+from tests.simulation.command import kept, misfits
 from tests.simulation.fulfilment import HYBRID_WORKFLOW
-from tests.simulation.record import kept, misfits
 
 KEPT = kept()
 

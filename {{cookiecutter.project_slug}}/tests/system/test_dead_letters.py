@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from workspace.daprfile import ROOT, DaprFile
 from workspace.deadletters.letter import Failure, Letter
 from workspace.deadletters.office import Office
 
+PROGRAM = Path(sys.executable).with_name("workspace")
 DAMAGED = "not a stock record"
 REPAIRED = {"received": 100, "reserved": 0}
 
@@ -65,7 +67,7 @@ def order_for(sku: str, key: str) -> Plan:
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "workspace.deadletters", *arguments],
+        [PROGRAM, "dead-letters", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -181,9 +183,9 @@ async def test_a_replay_that_is_interrupted_loses_nothing(
     assert command("replay", "--all", "--service", "inventory").returncode == 1
     await damage(workspace, run, REPAIRED)
 
-    replay = ("-m", "workspace.deadletters", "replay", "--all", "--service", "inventory")
+    replay = ("dead-letters", "replay", "--all", "--service", "inventory")
     interrupted = await asyncio.create_subprocess_exec(
-        sys.executable, *replay, cwd=ROOT, stdout=subprocess.PIPE
+        PROGRAM, *replay, cwd=ROOT, stdout=subprocess.PIPE
     )
     assert interrupted.stdout is not None
     while line := await interrupted.stdout.readline():

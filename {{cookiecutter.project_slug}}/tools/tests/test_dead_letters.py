@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 import pytest
 
 from workspace.daprfile import DaprFile
-from workspace.deadletters import __main__ as command
+from workspace.deadletters import actions
+from workspace.deadletters.letter import Failure
+from workspace.deadletters.office import Office
 
 LETTER = {
     "id": "3f2a0000-0000-0000-0000-000000000000",
@@ -50,20 +52,25 @@ class Service(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Of a bank, which is down, and a ledger; what the ledger replayed."""
+def replayed() -> list[str]:
+    """What the ledger replayed."""
+    return []
+
+
+@pytest.fixture
+def office(replayed: list[str], tmp_path: Path) -> Iterator[Office]:
+    """Of a bank, which is down, and a ledger."""
 
     class Ledger(Service):
-        replayed: ClassVar[list[str]] = []
+        pass
 
+    Ledger.replayed = replayed
     with socket.create_server(("127.0.0.1", 0)) as probe:
         closed = probe.getsockname()[1]
     with ThreadingHTTPServer(("127.0.0.1", 0), Ledger) as ledger:
         Thread(target=ledger.serve_forever).start()
-        monkeypatch.setattr(
-            command, "DaprFile", lambda: run_file(tmp_path, closed, ledger.server_port)
-        )
-        yield Ledger.replayed
+        with Office(run_file(tmp_path, closed, ledger.server_port).apps) as office:
+            yield office
         ledger.shutdown()
 
 
@@ -89,9 +96,9 @@ def run_file(folder: Path, bank: int, ledger: int) -> DaprFile:
 
 
 def test_the_others_are_listed_and_the_one_that_is_down_is_named(
-    replayed: list[str], capsys: pytest.CaptureFixture[str]
+    office: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(["list"]) == 1
+    assert not actions.show_all(office, None)
     said = capsys.readouterr()
     assert "ledger" in said.out
     assert "3f2a0000-0000" in said.out
@@ -100,27 +107,23 @@ def test_the_others_are_listed_and_the_one_that_is_down_is_named(
 
 
 def test_the_others_are_replayed_and_the_one_that_is_down_is_named(
-    replayed: list[str], capsys: pytest.CaptureFixture[str]
+    office: Office, replayed: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(["replay", "--all"]) == 1
+    assert not actions.replay_all(office, None)
     said = capsys.readouterr()
     assert replayed == [f"/dead-letters/{LETTER['id']}/replay"]
     assert "1 of 1 replayed" in said.out
     assert said.err.startswith("bank does not answer")
 
 
-def test_a_letter_of_another_service_is_found_by_name(
-    replayed: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command.main(["replay", "3f2a"]) == 1
-    assert "Name the service that has it: --service NAME" in capsys.readouterr().err
+def test_a_letter_of_another_service_is_found_by_name(office: Office, replayed: list[str]) -> None:
+    with pytest.raises(Failure, match="Name the service that has it: --service NAME"):
+        actions.replay(office, "3f2a", None)
     assert replayed == []
-    assert command.main(["replay", "3f2a", "--service", "ledger"]) == 0
+    assert actions.replay(office, "3f2a", "ledger")
     assert len(replayed) == 1
 
 
-def test_without_a_failure_the_exit_code_is_zero(
-    replayed: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command.main(["list", "--service", "ledger"]) == 0
+def test_what_does_not_fail_says_so(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    assert actions.show_all(office, "ledger")
     assert capsys.readouterr().err == ""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workspace import processes, tokens
+from workspace import tokens
 from workspace.errors import StackError
 
 
@@ -18,18 +18,18 @@ def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_file_is_for_its_owner_only_and_made_once(env: Path) -> None:
-    assert tokens.make()
+    assert tokens.make(running=list)
     assert stat.S_IMODE(env.stat().st_mode) == 0o600
     made = tokens.read()
-    assert not tokens.make()
+    assert not tokens.make(running=list)
     assert tokens.read() == made
 
 
 def test_each_token_is_random_and_of_its_own(env: Path) -> None:
-    tokens.make()
+    tokens.make(running=list)
     first = tokens.read()
     env.unlink()
-    tokens.make()
+    tokens.make(running=list)
     assert len({*first.values(), *tokens.read().values()}) == 4
     assert all(len(token) == 64 for token in first.values())
 
@@ -40,7 +40,7 @@ def test_without_the_file_there_are_no_tokens() -> None:
 
 
 def test_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    tokens.make()
+    tokens.make(running=list)
     monkeypatch.setenv(tokens.APP_TOKEN, "from outside")
     assert tokens.read()[tokens.APP_TOKEN] == "from outside"
     assert tokens.app_headers() == {tokens.HEADER: "from outside"}
@@ -52,13 +52,9 @@ def test_a_line_of_another_form_is_named(env: Path) -> None:
         tokens.read()
 
 
-def test_no_new_tokens_are_made_while_services_run_with_others(
-    env: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(processes, "running", lambda: ["broker", "dapr"])
-    assert tokens.main() == 1
+def test_no_new_tokens_are_made_while_services_run_with_others(env: Path) -> None:
+    with pytest.raises(StackError, match="broker, dapr run with the tokens that it held"):
+        tokens.make(running=lambda: ["broker", "dapr"])
     assert not env.exists()
-    assert "broker, dapr run with the tokens that it held" in capsys.readouterr().err
-    monkeypatch.setattr(processes, "running", list)
-    assert tokens.main() == 0
+    assert tokens.make(running=list)
     assert env.exists()

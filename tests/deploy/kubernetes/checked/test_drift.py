@@ -42,7 +42,7 @@ def test_it_holds_as_generated(installed: Path, workspace: Path) -> None:
 def test_it_holds_after_make_use(installed: Path, workspace: Path, broker: str) -> None:
     subprocess.run(
         [
-            *(installed / ".venv/bin/python", "-m", "workspace", "use"),
+            *(installed / ".venv/bin/workspace", "use"),
             *("--broker", broker, "--store", "postgresql"),
         ],
         cwd=workspace,
@@ -89,7 +89,7 @@ def test_an_overlay_that_is_not_there_is_refused_with_those_that_are(installed: 
         timeout=60,
     )
     refusal, _ = done.stderr.splitlines()
-    assert refusal == "there is no overlay prod; there are istio local production"
+    assert refusal == "there is no overlay prod; there are istio, local, production"
     assert done.stdout == ""
 
 

@@ -90,8 +90,8 @@ class Workload:
         began = time.monotonic()
         done = subprocess.run(
             [
-                *(self.workspace / ".venv" / "bin" / "python", "-m", "workspace.cluster"),
-                *(command, "--overlay", self.overlay, *more),
+                *(self.workspace / ".venv" / "bin" / "workspace", "kube", command),
+                *("--overlay", self.overlay, *more),
             ],
             cwd=self.workspace,
             capture_output=True,

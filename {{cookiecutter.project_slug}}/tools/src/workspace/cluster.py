@@ -1,13 +1,8 @@
-"""An overlay of deploy/kubernetes to the cluster that kubectl talks to, and away again.
+"""An overlay of deploy/kubernetes to the cluster that kubectl talks to, and away again."""
 
-python -m workspace.cluster up|down [--overlay local] [--confirm NAMESPACE]
-"""
-
-import argparse
 import json
 import shutil
 import subprocess
-import sys
 from typing import Any
 
 import yaml
@@ -15,7 +10,7 @@ from rich.console import Console
 
 from workspace import tokens
 from workspace.daprfile import ROOT
-from workspace.errors import StackError
+from workspace.errors import StackError, UnknownName
 
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
 ANSWER_SECONDS = 120
@@ -53,14 +48,24 @@ def down(overlay: str, confirmed: str) -> None:
             f"If that is meant: make kube-down CONFIRM={name}"
         )
     console.print(f"namespace {name} of {context}: deleting, with all data in it")
-    _kubectl("delete", "namespace", name, "--ignore-not-found", seconds=ROLLOUT_SECONDS)
+    with console.status(f"namespace {name}: deleting"):
+        _kubectl("delete", "namespace", name, "--ignore-not-found", seconds=ROLLOUT_SECONDS)
+
+
+def config(overlay: str) -> str:
+    """What `up` sends. Raises `StackError`."""
+    known = overlays()
+    if overlay not in known:
+        raise UnknownName(f"overlay {overlay}", known)
+    return _kubectl("kustomize", str(OVERLAYS / overlay))
+
+
+def overlays() -> list[str]:
+    return sorted(path.name for path in OVERLAYS.iterdir())
 
 
 def _resources(overlay: str) -> list[dict[str, Any]]:
-    known = sorted(path.name for path in OVERLAYS.iterdir())
-    if overlay not in known:
-        raise StackError(f"there is no overlay {overlay}; there are {', '.join(known)}")
-    return list(yaml.safe_load_all(_kubectl("kustomize", str(OVERLAYS / overlay))))
+    return list(yaml.safe_load_all(config(overlay)))
 
 
 def _require_dapr() -> None:
@@ -117,24 +122,3 @@ def _kubectl(*arguments: str, given: str = "", seconds: float = ANSWER_SECONDS) 
     if done.returncode != 0:
         raise StackError(f"kubectl {' '.join(arguments[:2])}: {done.stderr.strip()}")
     return done.stdout
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="workspace.cluster", description=__doc__)
-    parser.add_argument("command", choices=("up", "down"))
-    parser.add_argument("--overlay", default="local", help="a folder of deploy/kubernetes/overlays")
-    parser.add_argument("--confirm", default="", help="down: the name of the namespace")
-    options = parser.parse_args()
-    try:
-        if options.command == "up":
-            up(options.overlay)
-        else:
-            down(options.overlay, options.confirm)
-    except StackError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

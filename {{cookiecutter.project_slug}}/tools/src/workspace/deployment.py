@@ -1,13 +1,11 @@
-"""Run a command on the broker and the store of dapr.yaml, with secrets made for their servers.
+"""Docker on the broker and the store of dapr.yaml, with secrets made for their servers.
 
-python -m workspace.deployment docker compose ... sees BROKER and STORE, and finds in .secrets/ what
-containers take as files.
+It sees BROKER and STORE, and finds in .secrets/ what containers take as files.
 """
 
 import os
 import secrets
 import subprocess
-import sys
 from pathlib import Path
 from string import Template
 
@@ -16,6 +14,7 @@ from workspace.daprfile import ROOT, DaprFile
 from workspace.errors import StackError
 from workspace.profiles import Profile
 
+COMPOSE_FILE = ROOT / "deploy" / "compose" / "compose.yaml"
 SERVERS = ROOT / "deploy" / "servers"
 SECRETS = ROOT / ".secrets"
 
@@ -66,12 +65,15 @@ def settings(profile: Profile, password: str) -> dict[str, str]:
 
 def docker(*arguments: str, file: DaprFile) -> str:
     """What the command prints. Raises `StackError` with what it complains of."""
-    done = subprocess.run(
-        ["docker", *arguments],
-        env={**os.environ, **environment(file)},
-        capture_output=True,
-        text=True,
-    )
+    try:
+        done = subprocess.run(
+            ["docker", *arguments],
+            env={**os.environ, **environment(file)},
+            capture_output=True,
+            text=True,
+        )
+    except FileNotFoundError as error:
+        raise StackError("docker is not there: install it, or put it on PATH") from error
     if done.returncode:
         raise StackError(f"docker {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout.strip()
@@ -88,18 +90,3 @@ def _write(file: Path, content: str) -> None:
     # Not replaced: a running container has mounted this very file.
     file.write_text(content)
     file.chmod(0o644)
-
-
-def main(command: list[str]) -> None:
-    file = DaprFile()
-    make_secrets(file)
-    os.execvpe(command[0], command, {**os.environ, **environment(file)})
-
-
-if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except StackError as error:
-        sys.exit(str(error))
-    except FileNotFoundError as error:
-        sys.exit(f"{error.filename} is not there: install it, or put it on PATH")

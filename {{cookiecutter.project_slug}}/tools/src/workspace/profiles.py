@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workspace import envfile, ports, yamlfile
 from workspace.daprfile import ROOT, RUN_FILE, DaprFile
-from workspace.errors import StackError
+from workspace.errors import StackError, UnknownName
 
 COMPONENTS = ROOT / "components"
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
@@ -79,22 +79,27 @@ def require_readable(file: DaprFile) -> None:
             yamlfile.documents(path)
 
 
+def names(kind: str) -> list[str]:
+    """The profiles of a kind that are there."""
+    return _folders(COMPONENTS / kind)
+
+
 def use(chosen: Mapping[str, str]) -> None:
     """Change the lines of dapr.yaml and of the Kubernetes overlays that name a profile, by kind.
 
     Raises `StackError` for a profile that is not there, and leaves all as it is.
     """
     for kind, name in chosen.items():
-        known = _folders(COMPONENTS / kind)
+        known = names(kind)
         if name not in known:
-            raise StackError(f"there is no components/{kind}/{name}; there are {', '.join(known)}")
+            raise UnknownName(f"components/{kind}/{name}", known)
     for kind, name in chosen.items():
         _use(kind, name)
 
 
 def _use(kind: str, name: str) -> None:
     _replace(RUN_FILE, rf"(components/{kind})/[\w-]+", name)
-    one = "|".join(_folders(COMPONENTS / kind))
+    one = "|".join(names(kind))
     if kind == "pubsub":
         for overlay in OVERLAYS.glob("*/kustomization.yaml"):
             _replace(overlay, rf"(/(?:brokers|servers|keda))/(?:{one})\b", name)

@@ -1,10 +1,9 @@
 """Broker and store admit just the services of dapr.yaml, and each of them just its own topics.
 
-python -m workspace.scopes writes what the code says into components/, below a marker in each file.
+What the code says is written into components/, below a marker in each file.
 """
 
 import logging
-import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -91,18 +90,12 @@ def _entry(name: str, values: list[str]) -> Iterator[str]:
             yield f"        {line}"
 
 
-def main() -> None:
+def derive() -> list[Path]:
+    """Write what is missing. The files that changed."""
     # Four services in one process complain about it; nothing here runs them.
     logging.disable()
-    for file in files():
-        wanted = content(file)
-        if wanted != file.read_text():
-            file.write_text(wanted)
-            print(f"{file.relative_to(ROOT)}: written")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except StackError as error:
-        sys.exit(str(error))
+    wanted = {file: content(file) for file in files()}
+    changed = [file for file, text in wanted.items() if text != file.read_text()]
+    for file in changed:
+        file.write_text(wanted[file])
+    return changed

@@ -14,7 +14,6 @@ import yaml
 from workspace import deployment
 from workspace.daprfile import ROOT, DaprFile
 
-COMPOSE_FILE = ROOT / "deploy" / "compose" / "compose.yaml"
 SWARM = ROOT / "deploy" / "swarm"
 MADE = ROOT / ".run" / "swarm"
 
@@ -61,7 +60,7 @@ def content(file: DaprFile) -> Mapping:
 
 def _composed(file: DaprFile) -> Mapping:
     """The services of deploy/compose, as Compose itself reads them."""
-    read = ["compose", "--file", str(COMPOSE_FILE), "config", "--format", "json"]
+    read = ["compose", "--file", str(deployment.COMPOSE_FILE), "config", "--format", "json"]
     composed: Mapping = json.loads(deployment.docker(*read, file=file))
     return composed
 

@@ -1,10 +1,6 @@
-"""The streams of JetStream, without which nothing can be published: a stream for each topic.
-
-python -m workspace.streams [TOPIC ...] makes those of the profile, or the ones that are named.
-"""
+"""The streams of JetStream, without which nothing can be published: a stream for each topic."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 
 import nats
@@ -65,16 +61,3 @@ async def _make(names: Sequence[str]) -> None:
             f"no streams at {url}: {error}. It must be a NATS server with JetStream (-js), and "
             f"NATS_TOKEN must be its token, if it has one."
         ) from error
-
-
-def main() -> int:
-    try:
-        make(sys.argv[1:] or topics())
-    except StackError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,15 +1,17 @@
-"""Docker Swarm: python -m workspace.swarm config | up | down"""
+"""Docker Swarm: the stack of deploy/swarm, up and down again."""
 
 import json
-import sys
 import time
 
 import yaml
+from rich.console import Console
 
 from workspace import stackfile
 from workspace.daprfile import DaprFile
-from workspace.deployment import docker
+from workspace.deployment import COMPOSE_FILE, docker
 from workspace.errors import StackError
+
+console = Console(stderr=True, highlight=False)
 
 STACK_FILE = stackfile.MADE / "stack.yaml"
 READY_SECONDS = 300
@@ -21,8 +23,7 @@ Updates = dict[str, dict[str, str]]
 
 def up(file: DaprFile) -> None:
     """Deploy, and return when all tasks are healthy. Raises `StackError`."""
-    text = yaml.safe_dump(stackfile.content(file), sort_keys=False)
-    STACK_FILE.write_text(text)
+    STACK_FILE.write_text(config(file))
     if not docker("node", "ls", "--quiet", "--filter", "node.label=state=true", file=file):
         # Somewhere must the volumes be, and stay.
         (node,) = json.loads(docker("node", "inspect", "self", file=file))
@@ -31,7 +32,13 @@ def up(file: DaprFile) -> None:
     before = _updates(name, file)
     options = ["--compose-file", str(STACK_FILE), "--resolve-image", "never", "--prune"]
     print(docker("stack", "deploy", *options, name, file=file))
-    _wait(name, before, file)
+    with console.status(f"{name}: rolling out"):
+        _wait(name, before, file)
+
+
+def config(file: DaprFile) -> str:
+    """The stack file. Raises `StackError`."""
+    return yaml.safe_dump(stackfile.content(file), sort_keys=False)
 
 
 def down(file: DaprFile) -> None:
@@ -40,7 +47,7 @@ def down(file: DaprFile) -> None:
 
 
 def _name() -> str:
-    return str(yaml.safe_load(stackfile.COMPOSE_FILE.read_text())["name"])
+    return str(yaml.safe_load(COMPOSE_FILE.read_text())["name"])
 
 
 def _wait(name: str, before: Updates, file: DaprFile) -> None:
@@ -86,20 +93,3 @@ def _updates(name: str, file: DaprFile) -> Updates:
     return {
         each["Spec"]["Name"]: each["UpdateStatus"] for each in inspected if each.get("UpdateStatus")
     }
-
-
-def main(command: str) -> None:
-    file = DaprFile()
-    if command == "config":
-        print(yaml.safe_dump(stackfile.content(file), sort_keys=False))
-    elif command == "up":
-        up(file)
-    else:
-        down(file)
-
-
-if __name__ == "__main__":
-    try:
-        main(sys.argv[1])
-    except StackError as error:
-        sys.exit(str(error))

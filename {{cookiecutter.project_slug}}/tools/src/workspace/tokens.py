@@ -1,12 +1,11 @@
 """The tokens of .env: one for the services to show their sidecars, one for the other way round.
 
-`make setup` makes the file; python -m workspace.tokens
+`workspace tokens` makes the file, as `make setup` does.
 """
 
 import os
 import secrets
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from workspace import envfile, processes
 from workspace.daprfile import ROOT
@@ -21,8 +20,16 @@ APP_TOKEN = "APP_API_TOKEN"
 HEADER = "dapr-api-token"
 
 
-def make() -> bool:
-    """Write .env with random tokens, unless it is there. True if it was written."""
+def make(running: Callable[[], Sequence[str]] = processes.running) -> bool:
+    """Write .env with random tokens, unless it is there. True if it was written.
+
+    Raises `StackError` if it is gone while something runs with the tokens that it held.
+    """
+    if not ENV.exists() and (names := running()):
+        raise StackError(
+            f"{ENV} is gone, and {', '.join(names)} run with the tokens that it held: new ones "
+            "would be answered 401. `make down` first, or put the file back."
+        )
     try:
         # Mode 600 from the first byte on: nobody else of this machine may read it.
         file = os.open(ENV, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -51,19 +58,3 @@ def app_headers() -> Mapping[str, str]:
     """What a request to a guarded route of a service must carry."""
     token = {**read(), **os.environ}.get(APP_TOKEN)
     return {HEADER: token} if token else {}
-
-
-def main() -> int:
-    if not ENV.exists() and (running := processes.running()):
-        print(
-            f"{ENV} is gone, and {', '.join(running)} run with the tokens that it held: new ones "
-            "would be answered 401. `make down` first, or put the file back.",
-            file=sys.stderr,
-        )
-        return 1
-    print(f"{ENV}: {'made, with new tokens' if make() else 'is there'}", file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

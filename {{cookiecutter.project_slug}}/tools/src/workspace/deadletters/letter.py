@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from workspace.errors import StackError
 
-class Failure(Exception):
-    """What a person reads: what failed, why, and what to do."""
+
+class Failure(StackError):
+    """Of one letter or one service: it hides nothing of the others."""
 
 
 class Keeper(Protocol):

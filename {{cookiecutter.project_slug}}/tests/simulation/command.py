@@ -1,18 +1,20 @@
-"""python -m tests.simulation.record [INSTANCE...]: keep histories that later workflows must fit.
+"""Histories that later workflows must fit.
 
 Of the simulated system: each way through a workflow that no history has taken yet. With instances:
 of the running one, `make up`, for what is in flight there when a workflow changes. Each is a file
-of `histories/`; none is changed or deleted. Exits 1 if the code does not fit those that are there.
+of `histories/`; none is changed or deleted.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import grpc
+import typer
 from dapr.conf import settings
 from dapr.ext.workflow import DaprWorkflowClient
+from rich.console import Console
 
 from testkit.simulation import Recording
 from testkit.simulation.histories import dump, load, steps
@@ -21,6 +23,8 @@ from tests.simulation.fulfilment import HYBRID_WORKFLOW, WORKFLOWS, simulation
 from workspace import tokens
 from workspace.daprfile import DaprFile
 from workspace.errors import StackError
+
+console = Console(stderr=True, highlight=False)
 
 HISTORIES = Path(__file__).parent / "histories"
 HOST = "orders"
@@ -31,10 +35,6 @@ ADVICE = (
     "  Instances in flight would break. Put the new way behind ctx.is_patched(...), or give it a\n"
     "  name of its own; once no such instance is left, delete the file and run `make histories`."
 )
-
-
-class Failure(Exception):
-    """What a person reads: what failed, why, and what to do."""
 
 
 def simulated(known: set[tuple[str, ...]]) -> Iterator[Recording]:
@@ -49,7 +49,7 @@ def simulated(known: set[tuple[str, ...]]) -> Iterator[Recording]:
 
 
 def running(instance_ids: list[str]) -> Iterator[Recording]:
-    """Raises `Failure` if the orders service's sidecar has no such instance, or is away."""
+    """Raises `StackError` if the orders service's sidecar has no such instance, or is away."""
     # The SDK read its environment when it was imported.
     vars(settings)[tokens.API_TOKEN] = tokens.read().get(tokens.API_TOKEN)
     port = DaprFile().apps[HOST].grpc_port
@@ -58,7 +58,7 @@ def running(instance_ids: list[str]) -> Iterator[Recording]:
         try:
             events = history(client, instance_id)
         except grpc.RpcError as error:
-            raise Failure(
+            raise StackError(
                 f"no history of {instance_id} from the sidecar of {HOST} at port {port}: "
                 f"{error.details()}. Is it up (make up), and is that the id of an order whose "
                 "style runs as a workflow?"
@@ -92,30 +92,26 @@ def keep(name: str, recording: Recording) -> None:
     print(f"kept {file.relative_to(HISTORIES.parent.parent)}")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="record", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("instances", nargs="*", metavar="INSTANCE", help="of the running system")
-    instances = parser.parse_args().instances
+def main(
+    instances: Annotated[
+        list[str] | None, typer.Argument(help="Workflows of the running system, by their ids.")
+    ] = None,
+) -> bool:
+    """Keep histories that later workflows must fit: of running ones, or each new way of the code.
+
+    Fails if the code does not fit those that are there.
+    """
     HISTORIES.mkdir(exist_ok=True)
-    try:
-        for recording in running(instances):
-            keep(f"running-{recording.instance_id}", recording)
-    except (Failure, StackError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    for recording in running(instances or []):
+        keep(f"running-{recording.instance_id}", recording)
     there = kept()
     if wrong := misfits(there):
         print("\n".join(wrong), file=sys.stderr)
-        return 1
+        return False
     if not instances:
         last = max((int(name[-2:]) for name in there if name.startswith(SIMULATED)), default=0)
         ways = set(map(steps, there.values()))
-        for number, recording in enumerate(simulated(ways), last + 1):
-            keep(f"{SIMULATED}{number:02}", recording)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        with console.status("looking for ways that no history takes"):
+            for number, recording in enumerate(simulated(ways), last + 1):
+                keep(f"{SIMULATED}{number:02}", recording)
+    return True

@@ -1,26 +1,22 @@
-"""python -m tests.faults [--only NAME] [--style STYLE] [--orders N] [--seed S]
+"""Each fault in each style, on a stack of its own."""
 
-Each fault in each style, on a stack of its own; exits 1 if anything does not add up.
-"""
-
-import argparse
 import asyncio
-import signal
-import sys
+from collections.abc import Sequence
 from random import Random
+from typing import Annotated
 
 import aiohttp
+import typer
 from rich.console import Console
 
-from tests.demo.client import Client, Refused
+from tests.demo.client import Client
 from tests.faults import report
 from tests.faults.catalogue import FAULTS, Fault
 from tests.faults.parts import Parts
 from tests.faults.run import Result, run
-from tests.faults.waiting import Overdue
 from workspace import stack
 from workspace.daprfile import DaprFile
-from workspace.errors import StackError
+from workspace.errors import StackError, UnknownName
 
 STYLES = ("choreography", "orchestration", "hybrid")
 
@@ -28,7 +24,7 @@ console = Console(stderr=True, highlight=False)
 
 
 async def run_all(
-    file: DaprFile, faults: list[Fault], styles: list[str], orders: int, seed: int
+    file: DaprFile, faults: list[Fault], styles: Sequence[str], orders: int, seed: int
 ) -> list[Result]:
     parts = Parts(file)
     for fault in [fault for fault in faults if not fault.can_be_made(parts)]:
@@ -66,35 +62,26 @@ def _tell(number: str, result: Result) -> None:
         console.print(f"  does not add up: {violation}")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--only", choices=FAULTS, action="append", help="may be repeated")
-    parser.add_argument("--style", choices=STYLES, action="append", help="may be repeated")
-    parser.add_argument("--orders", type=int, default=25, help="orders for each fault and style")
-    parser.add_argument("--seed", type=int, default=None, help="the same choices again")
-    arguments = parser.parse_args()
-    faults = [FAULTS[name] for name in arguments.only or FAULTS]
-    seed = Random().randrange(10**6) if arguments.seed is None else arguments.seed
+def main(
+    only: Annotated[list[str] | None, typer.Option(help="A fault; may be repeated.")] = None,
+    style: Annotated[list[str] | None, typer.Option(help="A style; may be repeated.")] = None,
+    orders: Annotated[int, typer.Option(min=1, help="Orders for each fault and style.")] = 25,
+    seed: Annotated[int | None, typer.Option(envvar="SEED", help="The same choices again.")] = None,
+) -> bool:
+    """Kill, lock, repeat and poison the running system: each fault in each style."""
+    for what, given, known in (("fault", only, FAULTS), ("style", style, STYLES)):
+        for name in given or ():
+            if name not in known:
+                raise UnknownName(f"{what} {name}", known)
+    seed = Random().randrange(10**6) if seed is None else seed
     console.print(f"seed {seed}")
-    # A stop by SIGTERM cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Not `running()`: what somebody else has started is not killed.
+    stack.up()
     try:
-        # Not `running()`: what somebody else has started is not killed.
-        stack.up()
-        try:
-            styles = arguments.style or list(STYLES)
-            results = asyncio.run(run_all(DaprFile(), faults, styles, arguments.orders, seed))
-        finally:
-            stack.down()
-    except (StackError, Overdue, Refused, aiohttp.ClientError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 1 if any(result.violations for result in results) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        faults = [FAULTS[name] for name in only or FAULTS]
+        results = asyncio.run(run_all(DaprFile(), faults, style or STYLES, orders, seed))
+    except aiohttp.ClientError as error:
+        raise StackError(f"{type(error).__name__}: {error}") from error
+    finally:
+        stack.down()
+    return not any(result.violations for result in results)

@@ -1,17 +1,16 @@
-"""python -m tests.demo [--orders N]: the three styles on the real system; exits 1 on failure."""
+"""The three styles on the real system, one after the other."""
 
-import argparse
 import asyncio
-import signal
-import sys
 import time
+from typing import Annotated
 
 import aiohttp
+import typer
 from rich.console import Console
 from rich.progress import Progress
 
 from tests.demo import checks, messages, mix, report
-from tests.demo.client import Client, Refused, Timeout, each
+from tests.demo.client import Client, each
 from workspace import stack
 from workspace.daprfile import DaprFile
 from workspace.errors import StackError
@@ -22,7 +21,7 @@ DEADLINE_SECONDS = 180
 console = Console(stderr=True, highlight=False)
 
 
-async def run(file: DaprFile, count: int) -> int:
+async def run(file: DaprFile, count: int) -> bool:
     client = Client(file.apps)
     results, wrong = [], []
     try:
@@ -38,7 +37,7 @@ async def run(file: DaprFile, count: int) -> int:
         console.print(f"does not add up: {line}")
     if not wrong:
         console.print("stock, money and shipments add up in every style")
-    return 1 if wrong else 0
+    return not wrong
 
 
 async def run_style(
@@ -66,21 +65,12 @@ async def run_style(
     return report.Result(style, orders, moved), await checks.violations(client, name, plans, orders)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
-    parser.add_argument("--orders", type=int, default=200, help="orders in each style")
-    count = parser.parse_args().orders
-    # A stop by SIGTERM cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with stack.running() as file:
-            return asyncio.run(run(file, count))
-    except (StackError, Timeout, Refused, aiohttp.ClientError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def main(
+    orders: Annotated[int, typer.Option(min=1, help="Orders in each style.")] = 200,
+) -> bool:
+    """Orders in each style, checked, and a table of what each style costs here."""
+    with stack.running() as file:
+        try:
+            return asyncio.run(run(file, orders))
+        except aiohttp.ClientError as error:
+            raise StackError(f"{type(error).__name__}: {error}") from error

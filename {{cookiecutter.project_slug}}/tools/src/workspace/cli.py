@@ -1,0 +1,154 @@
+"""The one command line of the workspace; `make` has a short name for each of its commands."""
+
+import sys
+from random import randrange
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from workspace import processes, profiles, targets, theirs, tokens
+from workspace import stack as local
+from workspace import streams as jetstream
+from workspace.commands import Commands
+from workspace.daprfile import ROOT, DaprFile
+from workspace.deadletters import cli as deadletters
+
+RUN, PROVE, DEPLOY = "Run", "Prove", "Deploy"
+
+Seed = Annotated[
+    int | None, typer.Option(envvar="SEED", help="The same choices again; without it, others.")
+]
+
+console = Console(stderr=True, highlight=False)
+
+app = typer.Typer(
+    cls=Commands,
+    help="Run, prove and deploy this workspace.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(deadletters.app, name="dead-letters", rich_help_panel=RUN)
+app.add_typer(targets.compose, name="compose", no_args_is_help=True, rich_help_panel=DEPLOY)
+app.add_typer(targets.stack, name="stack", no_args_is_help=True, rich_help_panel=DEPLOY)
+app.add_typer(targets.kube, name="kube", no_args_is_help=True, rich_help_panel=DEPLOY)
+
+
+@app.command(rich_help_panel=RUN)
+def up() -> None:
+    """Start broker, Dapr and all services, and return when they are ready."""
+    local.up()
+
+
+@app.command(rich_help_panel=RUN)
+def servers() -> None:
+    """Start what `dapr run -f .` needs: broker, placement, scheduler."""
+    local.servers()
+
+
+@app.command(rich_help_panel=RUN)
+def down() -> None:
+    """Stop all that `up` or `servers` started."""
+    local.down()
+
+
+@app.command(rich_help_panel=RUN)
+def use(
+    broker: Annotated[
+        str,
+        typer.Option(
+            help="A folder of components/pubsub.", autocompletion=lambda: profiles.names("pubsub")
+        ),
+    ] = "",
+    store: Annotated[
+        str,
+        typer.Option(
+            help="A folder of components/state.", autocompletion=lambda: profiles.names("state")
+        ),
+    ] = "",
+) -> None:
+    """Change broker or store, in dapr.yaml and in the overlays for Kubernetes."""
+    given = {"pubsub": broker, "state": store}
+    chosen = {kind: name for kind, name in given.items() if name}
+    if not chosen:
+        raise typer.BadParameter("give --broker, --store or both")
+    profiles.use(chosen)
+    for profile in profiles.in_use(DaprFile()):
+        print(f"{profile.kind}: {profile.name}")
+    if processes.running():
+        print("What is up still has what it was started with: `make down up`.")
+
+
+@app.command(rich_help_panel=RUN)
+def derive() -> None:
+    """Write what follows from the code: which topics broker and store admit each service to."""
+    with console.status("reading the services"):
+        # It loads all services; no other command needs them.
+        from workspace import scopes
+
+        changed = scopes.derive()
+    for file in changed:
+        print(f"{file.relative_to(ROOT)}: written")
+
+
+@app.command(rich_help_panel=RUN)
+def streams(
+    topics: Annotated[list[str] | None, typer.Argument(help="Only those of these topics.")] = None,
+) -> None:
+    """Make the streams of JetStream, on the server that NATS_URL and NATS_TOKEN name."""
+    jetstream.make(topics or jetstream.topics())
+
+
+@app.command("tokens", rich_help_panel=RUN)
+def make_tokens() -> None:
+    """Make the tokens of .env, unless they are there."""
+    made = "made, with new tokens" if tokens.make() else "is there"
+    print(f"{tokens.ENV}: {made}", file=sys.stderr)
+
+
+@app.command(rich_help_panel=PROVE, add_help_option=False, context_settings=theirs.ANY)
+def demo(context: typer.Context) -> object:
+    """Run the process in each style, and compare what each style costs here."""
+    return theirs.run(context, theirs.command("demo"))
+
+
+@app.command(rich_help_panel=PROVE, add_help_option=False, context_settings=theirs.ANY)
+def faults(context: typer.Context) -> object:
+    """Kill, lock, repeat and poison the running system: each fault in each style."""
+    return theirs.run(context, theirs.command("faults"))
+
+
+@app.command(rich_help_panel=PROVE)
+def simulate(
+    schedules: Annotated[
+        int, typer.Option(min=1, envvar="SCHEDULES", help="Of each style.")
+    ] = 1000,
+    seed: Seed = None,
+) -> bool:
+    """Every fault without a sidecar, on other schedules each time."""
+    return theirs.passes(
+        "tests/simulation/test_invariants_hold.py",
+        "-rP",
+        settings={"SCHEDULES": schedules, "SEED": _chosen(seed)},
+    )
+
+
+@app.command(rich_help_panel=PROVE)
+def fuzz(
+    shots: Annotated[int, typer.Option(min=1, envvar="SHOTS", help="For each service.")] = 10_000,
+    seed: Seed = None,
+) -> bool:
+    """Hostile bodies and messages to each service."""
+    return theirs.passes(
+        "tests/system/test_fuzz.py", "-rP", settings={"SHOTS": shots, "SEED": _chosen(seed)}
+    )
+
+
+@app.command(rich_help_panel=PROVE, add_help_option=False, context_settings=theirs.ANY)
+def histories(context: typer.Context) -> object:
+    """Keep histories that later workflows must fit."""
+    return theirs.run(context, theirs.command("simulation"))
+
+
+def _chosen(seed: int | None) -> int:
+    return randrange(10**6) if seed is None else seed
