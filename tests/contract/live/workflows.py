@@ -48,7 +48,8 @@ def daprd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daprd]:
 async def hosting(daprd: Daprd, **settings: Any) -> AsyncIterator[WorkflowHost]:
     given = settings_for(daprd, **settings)
     service = Service(given, title="Contract")
-    host = WorkflowHost(given, service.ports.engine, service, workflows)
+    host = WorkflowHost(given, service.ports.engine, service)
+    host.add(workflows)
     await host.start()
     try:
         yield host
