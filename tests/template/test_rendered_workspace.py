@@ -25,4 +25,4 @@ def test_make(task: str, fresh: Path, capfd: pytest.CaptureFixture[str]) -> None
     # Minutes: what it does is shown while it does it.
     with capfd.disabled():
         print(flush=True)
-        subprocess.run(["make", task], cwd=fresh, env=environment, timeout=900, check=True)
+        subprocess.run(["make", task], cwd=fresh, env=environment, timeout=1200, check=True)
