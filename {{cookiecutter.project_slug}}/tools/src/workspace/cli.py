@@ -128,6 +128,7 @@ def simulate(
     """Every fault without a sidecar, on other schedules each time."""
     return theirs.passes(
         "tests/simulation/test_invariants_hold.py",
+        "tests/simulation/test_sagas.py",
         "-rP",
         settings={"SCHEDULES": schedules, "SEED": _chosen(seed)},
     )

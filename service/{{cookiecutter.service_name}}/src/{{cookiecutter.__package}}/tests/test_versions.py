@@ -1,6 +1,6 @@
 """This service reads each version of a message that may be in flight: see docs/versions.md."""
 
-from chassis import topic_of
+from chassis import CommandRefused, topic_of
 from testkit import in_flight
 from tests import examples
 
@@ -9,7 +9,7 @@ from ..main import compose
 
 def test_it_reads_what_may_be_in_flight() -> None:
     messages = list(examples.messages())
-    topics = set(map(topic_of, messages))
+    topics = set(map(topic_of, [*messages, CommandRefused]))
     # Other services list what they alone keep.
     listed = in_flight.load(examples.IN_FLIGHT).items()
     shared = {topic: versions for topic, versions in listed if topic in topics}

@@ -7,7 +7,7 @@ from chassis import CommandRefused
 from chassis.cloudevents import CloudEvent, derived_id
 from chassis.errors import Unavailable, Unsent
 from chassis.ports import Write
-from chassis.saga import Hybrid, Progress, State, Style
+from chassis.saga import Hybrid, Orchestration, Progress, State, Style
 from chassis.saga.hybrid import STARTS_WITHIN
 from chassis.timers import Started
 from chassis.transaction import adapter
@@ -247,3 +247,14 @@ async def test_an_early_reply_is_no_start(trips: Trips) -> None:
     assert trips.story == []
     await tick(trips, STARTS_WITHIN)
     assert trips.story == [f"delete {JOB}"]
+
+
+async def test_a_process_that_was_begun_in_another_style_is_left_to_it() -> None:
+    trips = Trips()
+    trips.sagas.run(Orchestration(TRIP), Hybrid(TRIP))
+    async with running(trips):
+        await trips.sagas.begin(TRIP, Style.ORCHESTRATION, REQUESTED)
+        await begin(trips)
+        await tick(trips)
+    assert f"schedule {JOB}" not in trips.story
+    assert trips.sent("book-room") == []

@@ -30,6 +30,11 @@ class Choreography:
     async def begin(self, started: Message) -> None:
         """Publish what starts the process. Once the broker has it, the process is accepted."""
         service, step = self._service, self._events[topic_of(self.saga.started_by)]
+        known = await service.look_up(self._records.key(started.subject), Progress)
+        if known is not None and known.started is not None:
+            # It was published before it was recorded. Participants forget it one day, so it must
+            # not be published once more.
+            return
         event = envelope(
             started,
             id=derived_id(self.saga.name, started.subject),

@@ -67,6 +67,9 @@ class Hybrid:
     async def begin(self, started: Message) -> None:
         """Record the process and give its first commands. Then it is accepted."""
         service = self._service
+        known = await service.look_up(self._records.key(started.subject), Progress)
+        if known is not None and known.started is not None and not self._runs(known):
+            return
         # Order matters: without its job, nobody would look for what is late. A job whose process
         # never comes to be ends itself.
         await service.timers.start(self.saga.name, started.subject, LOOK_EVERY)
@@ -79,8 +82,14 @@ class Hybrid:
         )
         await service.processor.process(event, step(self._start, self.saga.started_by))
 
+    def _runs(self, progress: Progress) -> bool:
+        """Whether the process is this runner's: it may have been begun in another style."""
+        return not progress.has_ended and progress.style is self.style
+
     async def _start(self, started: Message, tx: Transaction) -> Outcome:
         progress = await self._records.start(*start_of(started), self.style, tx)
+        if not self._runs(progress):
+            return None
         return self._go_on(*self._manager.advance(progress, tx.now), tx)
 
     async def _reply(self, reply: Message, tx: Transaction) -> Outcome:
@@ -104,7 +113,7 @@ class Hybrid:
         if progress is None or progress.started is None:
             # Its start may be on the way to the store: a job that ends now would be missing.
             return age < STARTS_WITHIN
-        if progress.has_ended:
+        if not self._runs(progress):
             return False
         now = self._service.clock.now()
         event = envelope(
