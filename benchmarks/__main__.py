@@ -8,7 +8,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from benchmarks.workspace import ROOT, alternating, measure_as, rendered, served_from, show
+from benchmarks.rendered import ROOT, alternating, measure_as, rendered, served_from, show
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.brokers import BROKERS
 from benchmarks.guards import unguarded
-from benchmarks.workspace import (
+from benchmarks.rendered import (
     ROOT,
     Measured,
     alternating,

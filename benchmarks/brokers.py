@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.workspace import clean, command, rendered, use
+from benchmarks.rendered import clean, command, rendered, use
 from tests.brokers.servers.kafka import Kafka
 from tests.brokers.servers.moto import Moto
 from tests.brokers.servers.nats import Nats

@@ -7,7 +7,7 @@ outcomes and ETags: what then goes wrong is not measured, only how fast it goes.
 import argparse
 from functools import partial
 
-from benchmarks.workspace import alternating, measure_as, rendered, show
+from benchmarks.rendered import alternating, measure_as, rendered, show
 
 UVICORN = "command: [.venv/bin/uvicorn, "
 UNGUARDED = "command: [.venv/bin/python, -m, faults.launcher, without-guards, --, "

@@ -8,7 +8,7 @@ import statistics
 import sys
 from functools import partial
 
-from benchmarks.workspace import alternating, measure, rendered, show
+from benchmarks.rendered import alternating, measure, rendered, show
 
 SKUS = 50
 

@@ -8,8 +8,8 @@ import argparse
 import shutil
 from pathlib import Path
 
+from benchmarks.rendered import ROOT, rendered, served_from
 from benchmarks.styles import rounds, show, up
-from benchmarks.workspace import ROOT, rendered, served_from
 
 LOAD = ROOT / "benchmarks" / "cost" / "workflows.py"
 

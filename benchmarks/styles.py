@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.workspace import ROOT, clean, command, rendered, run, spread
+from benchmarks.rendered import ROOT, clean, command, rendered, run, spread
 
 LOAD = ROOT / "benchmarks" / "cost" / "load.py"
 CHOREOGRAPHY, ORCHESTRATION, HYBRID = "choreography", "orchestration", "hybrid"

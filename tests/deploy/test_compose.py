@@ -9,7 +9,7 @@ import pytest
 from tests.deploy import images
 from tests.deploy.containers import Container, names
 from tests.deploy.daemon import docker
-from tests.deploy.workspace import Workspace
+from tests.deploy.rendered import Workspace
 
 SERVICES = ("orders", "inventory", "payments", "shipping")
 PARTS = ("broker", "placement", "scheduler", *SERVICES, *(f"{name}-dapr" for name in SERVICES))

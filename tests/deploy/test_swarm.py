@@ -8,7 +8,7 @@ import pytest
 
 from tests.deploy import images, tasks
 from tests.deploy.daemon import docker
-from tests.deploy.workspace import Workspace
+from tests.deploy.rendered import Workspace
 
 SERVICES = ("orders", "inventory", "payments", "shipping")
 ONE = ("broker", "edge", "placement", "scheduler", *(f"{name}-dapr" for name in SERVICES))
