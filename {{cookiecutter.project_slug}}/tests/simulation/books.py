@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from chassis import topic_of
 from chassis.deadletters import letter_id
 from chassis.saga import Progress, Style, undone
+from chassis.saga.records import record_key
 from chassis.transaction import adapter
 from contracts import OrderCancelled, OrderConfirmed
 from inventory.domain import Reservation, Stock
@@ -65,7 +66,7 @@ def read(
 
 
 def _entry(world: World, plan: Plan, accepted: Set[str]) -> Entry:
-    key = f"process:{FULFILMENT.name}:{plan.order_id}"
+    key = record_key(FULFILMENT, str(plan.order_id))
     order = world.store("orders").get(key, Progress) or Progress(str(plan.order_id))
     seconds = None
     if order.ended_at and order.started_at:

@@ -108,7 +108,7 @@ def play_in(
         started=say(saga.started_by).model_dump(mode="json"),
         traceparent=TRACEPARENT,
         timeout=TIMEOUT,
-        replyto=runner.replies_topic,
+        replyto=runner.saga.replies_topic,
     )
     return play(workflow, start, answer, instance_id=TRIP_ID)
 

@@ -8,6 +8,7 @@ from chassis.cloudevents import CloudEvent, envelope
 from chassis.messages import Message
 from chassis.ports import Participants
 from chassis.saga import Progress, Saga
+from chassis.saga.records import record_key
 from chassis.service import Service
 from chassis.settings import ServiceSettings
 from testkit import MemoryBroker, MemoryEngine, MemoryStore, memory_ports
@@ -60,7 +61,7 @@ class Trips(Service):
             await self.deliver(event, "trip-requested-replies")
 
     def progress(self, saga: Saga = TRIP) -> Progress | None:
-        return self.memory.get(f"process:{saga.name}:{TRIP_ID}", Progress)
+        return self.memory.get(record_key(saga, TRIP_ID), Progress)
 
     def sent(self, topic: str) -> Sequence[CloudEvent]:
         return self.bus.published[topic]

@@ -1,14 +1,12 @@
 """Choreography: participants react to each other's events; the initiator derives the end."""
 
-from chassis.cloudevents import derived_id, envelope
 from chassis.handlers import Handlers, returns
 from chassis.messages import Message, topic_of
 from chassis.saga.declaration import Saga
 from chassis.saga.progress import Progress, failure, is_cancelled, is_completed
 from chassis.saga.records import Records, start_of
-from chassis.saga.runner import Initiator
+from chassis.saga.runner import Initiator, start_event
 from chassis.saga.styles import Style
-from chassis.telemetry import traceparent
 from chassis.transaction import Transaction
 
 
@@ -35,13 +33,7 @@ class Choreography:
             # It was published before it was recorded. Participants forget it one day, so it must
             # not be published once more.
             return
-        event = envelope(
-            started,
-            id=derived_id(self.saga.name, started.subject),
-            source=service.settings.app_id,
-            traceparent=traceparent(),
-            time=service.clock.now(),
-        )
+        event = start_event(service, self.saga, started)
         await service.broker.publish(step.topic, [event])
         # At once, so that the caller can look the process up. When the broker delivers the same
         # event, it is in the inbox already.

@@ -118,6 +118,16 @@ class Saga:
         return asked | {step.undo: step for step in self.steps if step.undo is not None}
 
     @cached_property
+    def named(self) -> Mapping[str, type[Message]]:
+        """The commands by their names."""
+        return {command.__name__: command for command in self.commands}
+
+    @property
+    def replies_topic(self) -> str:
+        """Where replies go to commands that are sent over pub/sub."""
+        return f"{self.name}-replies"
+
+    @cached_property
     def replies(self) -> tuple[type[Message], ...]:
         """Of each version that may be in flight."""
         replies = tuple(reply for step in self.steps for reply in step.replies)

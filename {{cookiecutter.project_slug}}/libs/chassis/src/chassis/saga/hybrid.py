@@ -19,9 +19,8 @@ from chassis.saga.declaration import Saga
 from chassis.saga.manager import Given, Manager
 from chassis.saga.progress import Asked, Progress, State
 from chassis.saga.records import Records, start_of
-from chassis.saga.runner import Initiator
+from chassis.saga.runner import Initiator, start_event
 from chassis.saga.styles import Style
-from chassis.telemetry import traceparent
 from chassis.transaction import Transaction
 
 #: Between two looks at a process for what is late.
@@ -47,14 +46,13 @@ class Hybrid:
 
     def __init__(self, saga: Saga) -> None:
         self.saga = saga
-        self.replies_topic = f"{saga.name}-replies"
 
     def join(self, service: Initiator, records: Records) -> None:
         self._service, self._records = service, records
         outcomes = returns(*self.saga.commands, *self.saga.ends)
         # One topic, so one handler: replies of a process are handled one after the other.
         replies = Handlers()
-        replies.on(*self.saga.replies, CommandRefused, topic=self.replies_topic)(
+        replies.on(*self.saga.replies, CommandRefused, topic=self.saga.replies_topic)(
             outcomes(self._reply)
         )
         service.await_replies(replies, to_its_topic, then=self._forget_job)
@@ -73,13 +71,7 @@ class Hybrid:
         # Order matters: without its job, nobody would look for what is late. A job whose process
         # never comes to be ends itself.
         await service.timers.start(self.saga.name, started.subject, LOOK_EVERY)
-        event = envelope(
-            started,
-            id=derived_id(self.saga.name, started.subject),
-            source=service.settings.app_id,
-            traceparent=traceparent(),
-            time=service.clock.now(),
-        )
+        event = start_event(service, self.saga, started)
         await service.processor.process(event, step(self._start, self.saga.started_by))
 
     def _runs(self, progress: Progress) -> bool:
@@ -146,7 +138,7 @@ class Hybrid:
     def _request(self, progress: Progress, given: Given) -> Request:
         command = self.saga.make(given.command, progress.started or {}, progress.said)
         id = self._id(progress.id, given.command, given.refusals)
-        return Request(command, id, self.replies_topic)
+        return Request(command, id, self.saga.replies_topic)
 
     def _id(self, id: str, command: type[Message], refusals: int) -> str:
         """Idempotency: the same however often a command is given, until it is refused."""

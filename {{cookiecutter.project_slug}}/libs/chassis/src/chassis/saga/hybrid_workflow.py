@@ -43,7 +43,7 @@ class HybridWorkflow(WorkflowRunner):
     def join(self, service: Initiator, records: Records) -> None:
         super().join(service, records)
         replies = Handlers()
-        replies.on(*self.saga.replies, CommandRefused, topic=self.replies_topic)(self._record)
+        replies.on(*self.saga.replies, CommandRefused, topic=self.saga.replies_topic)(self._record)
         # After the reply is recorded, it is handed to the workflow that waits for it.
         service.await_replies(replies, None, then=self._hand_over)
 

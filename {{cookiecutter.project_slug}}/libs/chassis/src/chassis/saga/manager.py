@@ -16,7 +16,6 @@ from chassis.saga.progress import (
     Progress,
     Retry,
     State,
-    answers,
     is_completed,
 )
 from chassis.text import cut
@@ -43,7 +42,6 @@ class Manager:
     def __init__(self, saga: Saga, timeout: timedelta) -> None:
         self.saga = saga
         self._timeout = timeout
-        self._named = {command.__name__: command for command in saga.commands}
 
     def advance(self, progress: Progress, now: datetime) -> tuple[Progress, Sequence[Given]]:
         """Give what comes next, after a reply or at the start."""
@@ -54,7 +52,7 @@ class Manager:
         waiting = {asked.command for asked in progress.asked}
         new = [self._first(command, now) for command in wanted if command.__name__ not in waiting]
         return self._shown(replace(progress, asked=(*progress.asked, *new))), [
-            Given(self._named[each.command], 0) for each in new
+            Given(self.saga.named[each.command], 0) for each in new
         ]
 
     def look(self, progress: Progress, now: datetime) -> tuple[Progress, Sequence[Given]]:
@@ -85,14 +83,14 @@ class Manager:
         waiting = tuple(names.get(each.command, each) for each in progress.asked)
         progress, given = self.advance(replace(progress, asked=waiting), now)
         return progress, [
-            *(Given(self._named[each.command], each.refusals) for each in again),
+            *(Given(self.saga.named[each.command], each.refusals) for each in again),
             *given,
         ]
 
     def waiting(self, progress: Progress) -> Iterator[tuple[type[Message], Asked]]:
         """The commands that are not answered."""
         for asked in progress.asked:
-            yield self._named[asked.command], asked
+            yield self.saga.named[asked.command], asked
 
     def refuse(self, progress: Progress, asked: Asked, reason: str) -> Progress:
         """The participant never will: a `CommandRefused`."""
@@ -110,7 +108,9 @@ class Manager:
 
     def _settle(self, progress: Progress) -> Progress:
         """Less what was answered."""
-        left = tuple(each for each in progress.asked if not self._is_settled(each, progress))
+        left = tuple(
+            each for each in progress.asked if not progress.is_settled(self.saga, each.command)
+        )
         progress = replace(progress, asked=left)
         if progress.failed_step is None:
             for step in self.saga.steps:
@@ -167,10 +167,10 @@ class Manager:
         return None if left else State.CANCELLED
 
     def _step(self, asked: Asked) -> Step:
-        return self.saga.commands[self._named[asked.command]]
+        return self.saga.commands[self.saga.named[asked.command]]
 
     def _is_undo(self, asked: Asked) -> bool:
-        return self._step(asked).undo is self._named[asked.command]
+        return self._step(asked).undo is self.saga.named[asked.command]
 
     def _may_refuse(self, asked: Asked) -> bool:
         return not self._is_undo(asked) and self._step(asked).kind is not Kind.RETRIABLE
@@ -178,10 +178,6 @@ class Manager:
     def _can_be_given_up(self, asked: Asked) -> bool:
         """What cannot be undone must be answered: only then is it known how the process ends."""
         return not self._is_undo(asked) and self._step(asked).kind is Kind.COMPENSATABLE
-
-    def _is_settled(self, asked: Asked, progress: Progress) -> bool:
-        command = self._named[asked.command]
-        return bool(progress.known & answers(self._step(asked), command))
 
     def _first(self, command: type[Message], now: datetime) -> Asked:
         asked = Asked(command.__name__, since=now, due=now)

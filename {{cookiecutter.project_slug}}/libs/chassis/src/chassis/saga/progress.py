@@ -127,12 +127,7 @@ class Progress:
 
     def retry(self, saga: Saga, retrying: Iterable[Retry]) -> "Progress":
         """What is being tried now, less what was answered meanwhile."""
-        settled = {
-            command.__name__
-            for command, step in saga.commands.items()
-            if self.known & answers(step, command)
-        }
-        left = tuple(each for each in retrying if each.command not in settled)
+        left = tuple(each for each in retrying if not self.is_settled(saga, each.command))
         if self.has_ended or left == self.retrying:
             return self
         return replace(self, retrying=left)
@@ -156,6 +151,11 @@ class Progress:
             retrying=(),
             asked=(),
         )
+
+    def is_settled(self, saga: Saga, name: str) -> bool:
+        """Whether the command of this name was answered by an event."""
+        command = saga.named.get(name)
+        return command is not None and bool(self.known & answers(saga.commands[command], command))
 
     def is_done(self, step: Step) -> bool:
         return name_of(step.done) in self.known

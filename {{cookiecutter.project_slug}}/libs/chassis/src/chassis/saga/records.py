@@ -16,13 +16,17 @@ def all_unfinished() -> Unfinished:
     return Unfinished(lambda key: key, Progress, lambda progress: progress.has_ended)
 
 
+def record_key(saga: Saga, id: str) -> str:
+    return f"process:{saga.name}:{id}"
+
+
 class Records:
     def __init__(self, saga: Saga, unfinished: Unfinished) -> None:
         self.saga = saga
         self._unfinished = unfinished
 
     def key(self, id: str) -> str:
-        return f"process:{self.saga.name}:{id}"
+        return record_key(self.saga, id)
 
     async def find(self, id: str, tx: Transaction) -> Progress | None:
         return await tx.get(self.key(id), Progress)

@@ -1,9 +1,8 @@
 """What a style needs from the service that initiates its processes, and what it gives to it."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from chassis.cloudevents import CloudEvent
+from chassis.cloudevents import CloudEvent, derived_id, envelope
 from chassis.handlers import Handlers
 from chassis.inbox import Destination
 from chassis.messages import Message
@@ -13,14 +12,13 @@ from chassis.saga.declaration import Saga
 from chassis.saga.records import Records
 from chassis.saga.styles import Style
 from chassis.settings import ServiceSettings
+from chassis.subscriptions import Then
+from chassis.telemetry import traceparent
 from chassis.timers import Timers
 from chassis.workflow_host import WorkflowHost
 from chassis.workflows import Workflows
 
 T = TypeVar("T")
-
-#: After the commit, before the acknowledgement: the message, and its outcomes. It may come again.
-Then = Callable[[CloudEvent, Sequence[CloudEvent]], Awaitable[None]]
 
 
 class Initiator(Protocol):
@@ -62,3 +60,14 @@ class Runner(Protocol):
 
         Raises `Unavailable`, then it may have begun.
         """
+
+
+def start_event(service: Initiator, saga: Saga, started: Message) -> CloudEvent:
+    """Idempotency: the same id however often the process is begun."""
+    return envelope(
+        started,
+        id=derived_id(saga.name, started.subject),
+        source=service.settings.app_id,
+        traceparent=traceparent(),
+        time=service.clock.now(),
+    )

@@ -22,7 +22,7 @@ from chassis.saga.asking import Ask, Question, Start, Steps, message, now
 from chassis.saga.declaration import Saga
 from chassis.saga.progress import Progress, Retry
 from chassis.saga.records import Records, start_of
-from chassis.saga.runner import Initiator
+from chassis.saga.runner import Initiator, start_event
 from chassis.saga.sagas import Sagas
 from chassis.saga.styles import Style
 from chassis.telemetry import traceparent
@@ -71,7 +71,6 @@ class WorkflowRunner:
     ) -> None:
         self.saga = saga
         self.style = style
-        self.replies_topic = f"{saga.name}-replies"
         self._ask = ask
         self._first_wait = first_wait
         self.workflows = Workflows()
@@ -97,16 +96,10 @@ class WorkflowRunner:
                 started=started.model_dump(mode="json"),
                 traceparent=traceparent(),
                 timeout=service.settings.step_timeout,
-                replyto=self.replies_topic,
+                replyto=self.saga.replies_topic,
             )
             await service.workflows.begin(self._workflow, id, start)
-        event = envelope(
-            started,
-            id=derived_id(self.saga.name, id),
-            source=service.settings.app_id,
-            traceparent=traceparent(),
-            time=service.clock.now(),
-        )
+        event = start_event(service, self.saga, started)
         await service.processor.process(
             event, step(self._start, self.saga.started_by), to_the_caller
         )

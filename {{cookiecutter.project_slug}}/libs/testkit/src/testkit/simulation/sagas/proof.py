@@ -13,6 +13,7 @@ from chassis.inbox import InboxRecord
 from chassis.messages import Message as SagaMessage
 from chassis.messages import name_of, topic_of
 from chassis.saga import Progress, Saga, Style
+from chassis.saga.records import record_key
 from chassis.saga.runner import Runner
 from chassis.service import Service
 from chassis.settings import ServiceSettings
@@ -101,7 +102,7 @@ class Run:
         )
 
     def _process(self, id: str) -> Process:
-        key = f"process:{self._saga.name}:{id}"
+        key = record_key(self._saga, id)
         progress = self._world.store(self._initiator).get(key, Progress)
         seconds = None
         if progress is not None and progress.ended_at and progress.started_at:
