@@ -66,3 +66,19 @@ def test_without_make_it_says_where_broker_and_store_come_from(
     )
     assert done.returncode != 0
     assert "make compose-up takes it from dapr.yaml" in done.stderr
+
+
+def test_what_overrides_a_service_is_merged(compose: Path, installed: Path, tmp_path: Path) -> None:
+    override = tmp_path / "compose.override.yaml"
+    override.write_text("services: {inventory: {environment: {LOG_LEVEL: DEBUG}}}\n")
+    files = ["--file", "deploy/compose/compose.yaml", "--file", str(override)]
+    said = subprocess.run(
+        [str(compose), *files, "config", "--format", "json"],
+        cwd=installed,
+        env={**os.environ, "BROKER": "redis", "STORE": "sqlite"},
+        capture_output=True,
+        check=True,
+    ).stdout
+    environment = json.loads(said)["services"]["inventory"]["environment"]
+    assert environment["LOG_LEVEL"] == "DEBUG"
+    assert environment["UVICORN_PORT"] == "8002"

@@ -1,4 +1,4 @@
-"""A cluster runs what dapr.yaml runs: services, ports, environment, components and their scopes."""
+"""Each overlay runs what dapr.yaml runs: its services, ports, environment, components, images."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.overlay import NAMES, Overlay, Resource, annotations, container, documents, named
+from tests.deploy.overlay import NAMES, Overlay, annotations, container, documents, named
 from workspace.daprfile import ROOT, RUN_FILE, DaprFile
 from workspace.profiles import Profile, in_use
 
@@ -35,19 +35,8 @@ def broker() -> Profile:
     return used
 
 
-def deployment_of(name: str, overlay: Overlay) -> Resource:
-    assert name in overlay.services, (
-        f"no Deployment of {name} in overlays/{overlay.name}: copy base/shipping to base/{name}, "
-        "change its names and port, and name it in base/kustomization.yaml"
-    )
-    return overlay.services[name]
-
-
 def test_the_services_are_those_of_dapr_yaml(overlay: Overlay) -> None:
-    for name in DaprFile().apps:
-        deployment_of(name, overlay)
-    strange = set(overlay.services) - set(DaprFile().apps)
-    assert not strange, f"in deploy/kubernetes/base, and not in dapr.yaml: {strange}"
+    assert set(overlay.services) == set(DaprFile().apps)
     for name, deployment in overlay.services.items():
         assert annotations(deployment)["dapr.io/app-id"] == name
         assert annotations(deployment)["dapr.io/enabled"] == "true"
@@ -55,7 +44,7 @@ def test_the_services_are_those_of_dapr_yaml(overlay: Overlay) -> None:
 
 def test_the_ports_are_those_of_dapr_yaml(overlay: Overlay) -> None:
     for name, app in DaprFile().apps.items():
-        deployment = deployment_of(name, overlay)
+        deployment = overlay.services[name]
         (port,) = container(deployment)["ports"]
         (exposed,) = overlay.of("Service")[name]["spec"]["ports"]
         assert annotations(deployment)["dapr.io/app-port"] == str(app.app_port)
@@ -68,7 +57,7 @@ def test_the_environment_is_that_of_dapr_yaml(overlay: Overlay) -> None:
     for app in RUN["apps"]:
         wanted = RUN["common"].get("env", {}) | app.get("env", {}) | ONLY_IN_A_CLUSTER
         wanted |= of_the_broker
-        found = overlay.environment(deployment_of(app["appID"], overlay))
+        found = overlay.environment(overlay.services[app["appID"]])
         del found["UVICORN_PORT"]
         found.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
         assert found == wanted, app["appID"]
@@ -83,7 +72,7 @@ def test_each_service_has_its_own_image_account_and_budget(overlay: Overlay) -> 
         assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == name
         selected = {"app.kubernetes.io/name": name}
         for kind in ("ServiceAccount", "PodDisruptionBudget", "Service"):
-            assert name in overlay.of(kind), f"no {kind} of {name}: see base/{name}"
+            assert name in overlay.of(kind), f"no {kind} of {name}"
         assert overlay.of("Service")[name]["spec"]["selector"] == selected
         budget = overlay.of("PodDisruptionBudget")[name]["spec"]
         assert budget["selector"]["matchLabels"] == selected

@@ -10,15 +10,15 @@ import pytest
 from chassis.saga import Choreography, Hybrid, HybridWorkflow, Orchestration, Saga
 from testkit.simulation import schedules
 from testkit.simulation.sagas import ENDLESS, SHORT, proof
-from workspace import scopes
+from workspace import members
 
 SEED = int(os.environ.get("SEED", "0"))
 
 SAGAS = list(
     {
         runner.saga.name: runner.saga
-        for name in scopes.service_names()
-        for runner in scopes.service(name).sagas.runners
+        for service in members.services()
+        for runner in service.sagas.runners
     }.values()
 )
 

@@ -8,11 +8,11 @@ from pydantic import BaseModel, FailFast, Field, ValidationError
 from contracts import CapturePayment, OrderCancelled, OrderPlaced
 from testkit import bounds
 from tests.examples import ORDER_ID
-from workspace import scopes
+from workspace import members
 
 
 def test_every_list_of_a_message_or_a_body_has_an_end_and_fails_fast() -> None:
-    wrong = bounds.problems(map(scopes.service, scopes.service_names()))
+    wrong = bounds.problems(members.services())
     assert not wrong, "\n".join(wrong)
 
 

@@ -1,4 +1,4 @@
-"""deploy/compose runs what dapr.yaml runs: the same services, ports, components and environment."""
+"""What of deploy/compose is not derived fits dapr.yaml: components, servers, control plane."""
 
 import re
 import stat
@@ -19,22 +19,9 @@ PROFILES = [
     Profile(path.parent.name, path.name) for path in sorted(COMPONENTS.glob("*/*")) if path.is_dir()
 ]
 
-#: What a service needs in a container, and `dapr run` sets of itself or not at all.
-OF_THE_CONTAINER = {
-    "BULK_DELIVERY",
-    "UVICORN_PORT",
-    "UVICORN_ENV_FILE",
-    "DAPR_RUNTIME_HOST",
-    "DAPR_HTTP_PORT",
-    "DAPR_GRPC_PORT",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-}
-
 
 def read(name: str) -> dict[str, Any]:
-    file = COMPOSE / name
-    assert file.exists(), f"there is no {file.relative_to(ROOT)}: copy one beside it, and change it"
-    return dict(yaml.safe_load(file.read_text()))
+    return dict(yaml.safe_load((COMPOSE / name).read_text()))
 
 
 COMMON = read("common.yaml")["services"]
@@ -47,49 +34,6 @@ def flags(command: list[str]) -> dict[str, list[str]]:
         name, _, value = flag.partition("=")
         found.setdefault(name, []).append(value)
     return found
-
-
-def test_every_service_has_a_fragment_and_no_fragment_is_of_another() -> None:
-    others = {"compose.yaml", "common.yaml", "control-plane.yaml"}
-    fragments = {path.name for path in COMPOSE.glob("*.yaml")} - others
-    wanted = {f"{name}.yaml" for name in FILE.apps}
-    missing, strange = wanted - fragments, fragments - wanted
-    assert not missing, f"not in deploy/compose: {missing}; copy shipping.yaml, and change it"
-    assert not strange, f"in deploy/compose, and of no service of dapr.yaml: {strange}"
-    apart = {*fragments, "control-plane.yaml"} - set(read("compose.yaml")["include"])
-    assert not apart, f"not under include in deploy/compose/compose.yaml: {apart}"
-
-
-@pytest.mark.parametrize("app", RUN["apps"], ids=lambda app: str(app["appID"]))
-def test_a_service_has_the_port_and_the_environment_of_dapr_yaml(app: dict[str, Any]) -> None:
-    service = read(f"{app['appID']}.yaml")["services"][app["appID"]]
-    environment = COMMON["app"]["environment"] | service["environment"]
-    wanted = RUN["common"]["env"] | app.get("env", {})
-    assert {name: environment[name] for name in environment.keys() - OF_THE_CONTAINER} == wanted
-    port = app["appPort"]
-    assert environment["UVICORN_PORT"] == str(port)
-    assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
-    assert app["command"][2] == f"{service['build']['args'].get('PACKAGE', app['appID'])}.main:app"
-
-
-@pytest.mark.parametrize("app", RUN["apps"], ids=lambda app: str(app["appID"]))
-def test_a_service_and_its_sidecar_find_each_other(app: dict[str, Any]) -> None:
-    name = app["appID"]
-    services = read(f"{name}.yaml")["services"]
-    assert services.keys() == {name, f"{name}-dapr"}
-    environment = services[name]["environment"]
-    assert environment["DAPR_RUNTIME_HOST"] == f"{name}-dapr"
-    assert environment["DAPR_HTTP_PORT"] == str(app["daprHTTPPort"])
-    assert environment["DAPR_GRPC_PORT"] == str(app["daprGRPCPort"])
-    assert flags(services[f"{name}-dapr"]["command"]) == {
-        "--app-id": [name],
-        "--app-channel-address": [name],
-        "--app-port": [str(app["appPort"])],
-        "--dapr-http-port": [str(app["daprHTTPPort"])],
-        "--dapr-grpc-port": [str(app["daprGRPCPort"])],
-        "--metrics-port": [str(app["metricsPort"])],
-    }
-    assert [name] == services[name]["networks"] == services[f"{name}-dapr"]["networks"]
 
 
 def test_sidecars_read_the_components_and_the_configuration_of_dapr_yaml() -> None:
@@ -149,11 +93,6 @@ def test_a_server_of_ones_own_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert redis["REDIS_HOST"] == "redis.example.com:6379"
 
 
-def test_a_fragment_that_is_not_there_is_named() -> None:
-    with pytest.raises(AssertionError, match=r"there is no deploy/compose/no-service\.yaml"):
-        read("no-service.yaml")
-
-
 def test_beside_a_server_of_ones_own_no_container_of_one_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -172,3 +111,13 @@ def test_how_many_containers_a_server_has_is_left_to_the_environment(profile: Pr
     # Otherwise there is none of it to start.
     assert left is None or left[1] == f"{name.upper()}_REPLICAS"
     assert left or server["deploy"]["replicas"] == 0
+
+
+def test_what_overrides_the_rest_is_merged_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    override = tmp_path / "compose.override.yaml"
+    monkeypatch.setattr(deployment, "OVERRIDE", override)
+    assert deployment.compose_files() == ["--file", str(deployment.COMPOSE_FILE)]
+    override.touch()
+    assert deployment.compose_files()[-2:] == ["--file", str(override)]

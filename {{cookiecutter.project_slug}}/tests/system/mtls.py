@@ -55,7 +55,9 @@ def sidecars(apps: Sequence[str], folder: Path) -> Iterator[dict[str, App]]:
         anchors = {"DAPR_TRUST_ANCHORS": (credentials / "ca.crt").read_text()}
         started = {}
         for name in apps:
-            app = started[name] = App(name, stack.enter_context(answering()), *free_ports(3))
+            http, grpc, metrics = free_ports(3)
+            app = App(name, stack.enter_context(answering()), http, grpc, metrics)
+            started[name] = app
             configurations = [part for file in CONFIGURATIONS for part in ("--config", file)]
             stack.enter_context(
                 process(

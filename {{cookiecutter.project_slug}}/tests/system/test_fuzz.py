@@ -23,7 +23,7 @@ from chassis.logs import MAX_LINE
 from tests.system.fuzz.process import Running, memory_limit, running, watched
 from tests.system.fuzz.sender import Sender, connected
 from tests.system.fuzz.shots import Message, Range, Shot
-from workspace import scopes
+from workspace import members
 
 SEED = int(os.environ.get("SEED", "0"))
 SHOTS = int(os.environ.get("SHOTS", "10000"))
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module", params=scopes.service_names())
+@pytest.fixture(scope="module", params=members.names())
 def app_id(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -47,7 +47,7 @@ def app_id(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def service(app_id: str) -> Service:
     """In this process, to look at: what it takes, and where."""
-    return scopes.service(app_id)
+    return members.service(app_id)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ async def letters(sender: Sender) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("part", [b"x: y\r\n", b"xyz"], ids=["many headers", "a long header"])
 def test_headers_without_an_end_are_refused(part: bytes, tmp_path: Path) -> None:
-    with running(scopes.service_names()[0], tmp_path) as target:
+    with running(members.names()[0], tmp_path) as target:
         address = urlsplit(target.url)
         with socket.create_connection((address.hostname, address.port), timeout=10) as client:
             client.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n")

@@ -61,25 +61,6 @@ def test_it_holds_in_another_namespace(installed: Path, workspace: Path) -> None
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize(
-    ("only", "says"),
-    [
-        ("services", "no Deployment of carriers"),
-        ("ports", "no Deployment of carriers"),
-        ("takes_the_place", "scaling.yaml has no ScaledObject of {'carriers'}"),
-        ("waits_for_it", "scaling.yaml has no ScaledObject of {'carriers'}"),
-    ],
-)
-def test_it_says_what_a_service_of_dapr_yaml_lacks(
-    installed: Path, workspace: Path, only: str, says: str
-) -> None:
-    file = workspace / "dapr.yaml"
-    file.write_text(file.read_text().replace("appID: shipping", "appID: carriers"))
-    done = checked(workspace, installed, only=only)
-    assert done.returncode == 1, done.stdout
-    assert says in done.stdout, done.stdout
-
-
 def test_an_overlay_that_is_not_there_is_refused_with_those_that_are(installed: Path) -> None:
     done = subprocess.run(
         ["make", "--no-print-directory", "kube-config", "OVERLAY=prod"],

@@ -11,7 +11,7 @@ from workspace import processes, profiles, targets, theirs, tokens
 from workspace import stack as local
 from workspace import streams as jetstream
 from workspace.commands import Commands
-from workspace.daprfile import ROOT, DaprFile
+from workspace.daprfile import DaprFile
 from workspace.deadletters import cli as deadletters
 
 RUN, PROVE, DEPLOY = "Run", "Prove", "Deploy"
@@ -80,15 +80,21 @@ def use(
 
 
 @app.command(rich_help_panel=RUN)
-def derive() -> None:
-    """Write what follows from the code: which topics broker and store admit each service to."""
+def derive(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing: name each file that differs.")
+    ] = False,
+) -> bool:
+    """Write the files that follow from dapr.yaml and the code: see docs/change.md."""
     with console.status("reading the services"):
         # It loads all services; no other command needs them.
-        from workspace import scopes
+        from workspace.derived import files
 
-        changed = scopes.derive()
-    for file in changed:
-        print(f"{file.relative_to(ROOT)}: written")
+        found = files.here()
+        lines = found.check() if check else found.write()
+    for line in lines:
+        print(line)
+    return not (check and lines)
 
 
 @app.command(rich_help_panel=RUN)

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from workspace.daprfile import DaprFile
-from workspace.deployment import COMPOSE_FILE, docker, environment, make_secrets
+from workspace.deployment import compose_files, docker, environment, make_secrets
 from workspace.errors import StackError
 
 READY_SECONDS = 240
@@ -44,7 +44,7 @@ def _require_plugin(file: DaprFile) -> None:
 def _compose(file: DaprFile, *arguments: str) -> None:
     _require_plugin(file)
     make_secrets(file)
-    command = ["docker", "compose", "--file", str(COMPOSE_FILE), *arguments]
+    command = ["docker", "compose", *compose_files(), *arguments]
     # Docker shows its progress itself, and why it failed.
     done = subprocess.run(command, env={**os.environ, **environment(file)})
     if done.returncode:

@@ -33,6 +33,7 @@ class App:
     http_port: int = Field(alias="daprHTTPPort")
     grpc_port: int = Field(alias="daprGRPCPort")
     metrics_port: int = Field(alias="metricsPort")
+    env: dict[str, str] = Field(default_factory=dict)
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -42,6 +43,11 @@ class App:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.app_port}"
 
+    @property
+    def package(self) -> str:
+        """Of a service in Python."""
+        return self.app_id.replace("-", "_")
+
 
 _Address = Annotated[str, Field(pattern=r":\d+$")]
 
@@ -50,6 +56,7 @@ class _Common(BaseModel):
     resources: list[str] = Field(alias="resourcesPaths")
     placement: _Address = Field(alias="placementHostAddress")
     scheduler: _Address = Field(alias="schedulerHostAddress")
+    env: dict[str, str] = Field(default_factory=dict)
 
 
 class _Content(BaseModel):
@@ -85,6 +92,11 @@ class DaprFile:
     @cached_property
     def apps(self) -> dict[str, App]:
         return {app.app_id: app for app in self._content.apps}
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What every app is given."""
+        return dict(self._content.common.env)
 
     @property
     def placement(self) -> int:

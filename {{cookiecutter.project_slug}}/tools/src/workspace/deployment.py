@@ -15,6 +15,7 @@ from workspace.errors import StackError
 from workspace.profiles import Profile
 
 COMPOSE_FILE = ROOT / "deploy" / "compose" / "compose.yaml"
+OVERRIDE = COMPOSE_FILE.with_name("compose.override.yaml")
 SERVERS = ROOT / "deploy" / "servers"
 SECRETS = ROOT / ".secrets"
 
@@ -31,6 +32,12 @@ def environment(file: DaprFile) -> dict[str, str]:
         found |= {server: profile.name, f"{server}_REPLICAS": "0" if is_own else "1"}
         found |= profile.of_the_services
     return found
+
+
+def compose_files() -> list[str]:
+    """The options that name what Compose merges; what overrides the rest is the user's."""
+    files = [COMPOSE_FILE, *([OVERRIDE] if OVERRIDE.exists() else [])]
+    return [part for file in files for part in ("--file", str(file))]
 
 
 def make_secrets(file: DaprFile, folder: Path = SECRETS) -> None:

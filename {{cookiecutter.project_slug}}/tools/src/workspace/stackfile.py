@@ -60,7 +60,7 @@ def content(file: DaprFile) -> Mapping:
 
 def _composed(file: DaprFile) -> Mapping:
     """The services of deploy/compose, as Compose itself reads them."""
-    read = ["compose", "--file", str(deployment.COMPOSE_FILE), "config", "--format", "json"]
+    read = ["compose", *deployment.compose_files(), "config", "--format", "json"]
     composed: Mapping = json.loads(deployment.docker(*read, file=file))
     return composed
 

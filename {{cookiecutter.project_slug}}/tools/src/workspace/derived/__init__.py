@@ -1,0 +1,1 @@
+"""Files that follow from dapr.yaml and the code: made by one command, and never edited."""

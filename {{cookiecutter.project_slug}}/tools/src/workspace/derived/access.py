@@ -1,0 +1,40 @@
+"""Who may invoke whom: only a member that gives commands by service invocation, and only those."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from string import Template
+
+from workspace import yamlfile
+from workspace.derived.file import Derived
+from workspace.members import Member
+
+FILE = "components/access-control.yaml"
+MARKER = "    # `workspace derive` writes what follows, from the code of the services of dapr.yaml."
+
+POLICY = Template("""\
+      - appId: $app_id
+        defaultAction: deny
+        trustDomain: $trust_domain
+        namespace: default
+        operations:
+          - name: /commands/**
+            httpVerb: [POST]
+            action: allow
+""")
+
+
+def derive(root: Path, members: Sequence[Member]) -> Iterator[Derived]:
+    """Nothing for a workspace that does without the file."""
+    path = root / FILE
+    if not path.exists():
+        return
+    above = path.read_text().split(f"{MARKER}\n")[0]
+    (known,) = yamlfile.documents(path)
+    trust_domain = known["spec"]["accessControl"].get("trustDomain", "public")
+    policies = [
+        POLICY.substitute(app_id=member.app_id, trust_domain=trust_domain)
+        for member in members
+        if member.invokes
+    ]
+    below = "".join(["    policies:\n", *policies]) if policies else "    policies: []\n"
+    yield Derived(path, f"{above}{MARKER}\n{below}", "the code, or what stands above the marker,")

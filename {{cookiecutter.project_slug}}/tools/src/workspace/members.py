@@ -1,0 +1,87 @@
+"""The members of the workspace: what dapr.yaml and their code say of each service.
+
+To read the code loads all services, so only commands that need it import this module.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import import_module
+from importlib.util import find_spec
+
+from chassis import Service, topic_of
+from workspace.daprfile import App, DaprFile
+from workspace.errors import StackError
+
+
+@dataclass(frozen=True)
+class Member:
+    """A service of dapr.yaml, and the topics that it needs."""
+
+    app: App
+    subscribes: frozenset[str]
+    publishes: frozenset[str]
+    #: The topics of commands that it takes, and of the replies to those that it sends.
+    takes: frozenset[str]
+    replies: frozenset[str]
+    #: Whether it gives commands by service invocation.
+    invokes: bool
+
+    @property
+    def app_id(self) -> str:
+        return self.app.app_id
+
+    @property
+    def dead_letters(self) -> str:
+        """The topic of what its sidecar gives up on."""
+        return f"{self.app_id}-dead-letters"
+
+
+def names() -> list[str]:
+    return list(DaprFile().apps)
+
+
+def members(file: DaprFile) -> list[Member]:
+    """In the order of dapr.yaml. Raises `StackError` for one that is not installed."""
+    # Several services in one process complain about it; nothing here runs them.
+    logging.disable()
+    try:
+        found = [_in_python(app, service(app.app_id)) for app in file.apps.values()]
+    finally:
+        logging.disable(logging.NOTSET)
+    return [replace(each, publishes=each.publishes.union(*_asked(each, found))) for each in found]
+
+
+def services() -> Iterator[Service]:
+    """Those in Python, composed."""
+    return map(service, names())
+
+
+def service(name: str) -> Service:
+    """Raises `StackError` if it is not installed. An error in its code is its own."""
+    package = name.replace("-", "_")
+    if find_spec(package) is None:
+        raise StackError(
+            f"dapr.yaml names {name}, and its package {package} is not installed: name {name} in "
+            "pyproject.toml, under dependencies and tool.uv.sources, and run `make setup`; "
+            "or take it out of dapr.yaml."
+        )
+    found: Service = import_module(f"{package}.main").compose()
+    return found
+
+
+def _in_python(app: App, service: Service) -> Member:
+    subscriptions = service.subscriptions
+    return Member(
+        app=app,
+        subscribes=subscriptions.heard,
+        publishes=subscriptions.told.union(map(topic_of, service.published)),
+        takes=subscriptions.commands,
+        replies=subscriptions.replies,
+        invokes=service.hosts_workflows,
+    )
+
+
+def _asked(member: Member, members: list[Member]) -> Iterator[frozenset[str]]:
+    """The topics of replies of each member that sends this one commands."""
+    return (other.replies for other in members if other.publishes & member.takes)
