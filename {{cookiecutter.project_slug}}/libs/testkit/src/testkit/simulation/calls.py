@@ -57,6 +57,7 @@ class SimulatedSession:
         app_id, _, route = path.partition("/method")
         caller = here()
         command = caller.said(CloudEvent.model_validate_json(data))
+        around().asked.append(command)
         if not around().has(app_id):
             yield Answer(500, b"ERR_DIRECT_INVOKE")
             return

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from chassis.cloudevents import envelope
+from chassis.cloudevents import CloudEvent, envelope
 from chassis.deadletters import DeadLetter, letter_id
 from chassis.deadletters.pages import letter_key
 from chassis.errors import Unavailable
@@ -89,6 +89,8 @@ class World:
                 subscribers.setdefault(topic, []).append(app_id)
         #: What each service has written, in order.
         self.commits: list[tuple[str, Write]] = []
+        #: The commands of service invocation, each as often as it was given.
+        self.asked: list[CloudEvent] = []
         self.broker = SimulatedBroker(self, subscribers)
         #: By service and name: each is the scheduling that counts.
         self.jobs: dict[tuple[str, str], object] = {}

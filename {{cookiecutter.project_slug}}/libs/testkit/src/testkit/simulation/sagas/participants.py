@@ -4,13 +4,13 @@ They react to events as the declaration says, so the saga runs in each style bef
 written a participant.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.composing import Ports
-from chassis.errors import Undone
+from chassis.errors import Rejected, Undone
 from chassis.handlers import Handlers, returns
 from chassis.messages import Message, name_of
 from chassis.saga import wiring
@@ -18,57 +18,44 @@ from chassis.saga.declaration import Saga, Stage, Step
 from chassis.service import Service
 from chassis.settings import ServiceSettings
 from chassis.transaction import Transaction
-from testkit.simulation.sagas.examples import example
-from testkit.simulation.workspace import Composition
+from testkit.sagas import example
 
 Run = Callable[[Any, Transaction], Awaitable[Message]]
+
+#: So many contents a reply has: what a handler says differs from one attempt to the next.
+CONTENTS = 7
 
 
 @dataclass
 class Script:
-    """Which step is refused, by the id of the process. Without an entry, none is."""
+    """What the participants of one run say. Without an entry, every command is done."""
 
-    refused: dict[str, str] = field(default_factory=dict)
+    #: By the id of the process: the steps that are refused, each with its own event.
+    refused: dict[str, Set[str]] = field(default_factory=dict)
+    #: By the id of the process and the name of a command: how often it gets a `CommandRefused`.
+    rejected: dict[tuple[str, str], int] = field(default_factory=dict)
+    _asked: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _replies: int = 0
 
+    def clear(self) -> None:
+        self.refused.clear()
+        self.rejected.clear()
+        self._asked.clear()
+        self._replies = 0
 
-def participants(saga: Saga, script: Script) -> list[Composition]:
-    return [_composition(saga, app_id, script) for app_id in sorted({s.at for s in saga.steps})]
+    def require_not_rejected(self, command: Message, id: str) -> None:
+        """Raises `Rejected`. The same id gets the same answer, however often its handler runs."""
+        key = command.subject, type(command).__name__
+        asked = self._asked.setdefault(key, [])
+        if id not in asked:
+            asked.append(id)
+        if asked.index(id) < self.rejected.get(key, 0):
+            raise Rejected("not now")
 
-
-def _composition(saga: Saga, app_id: str, script: Script) -> Composition:
-    def compose(ports: Ports) -> Service:
-        service = Service(ServiceSettings(app_id=app_id), title=app_id, ports=ports)
-        own = [step for step in saga.steps if step.at == app_id]
-        commands, run = Handlers(), {}
-        for step in own:
-            replies = (step.done,) if step.refused is None else (step.done, step.refused)
-            do = returns(*replies)(_doing(step, script))
-            run[step.command] = commands.on(step.command)(do)
-            if step.undo is not None and step.undone is not None:
-                undo = returns(step.undone)(_undoing(step.undone))
-                run[step.undo] = commands.on(step.undo, undoes=step.command)(undo)
-        service.answer(commands)
-        service.obey(commands)
-        service.subscribe(_reactions(saga, own, run))
-        return service
-
-    return compose
-
-
-def _doing(step: Step, script: Script) -> Run:
-    async def do(command: Message, tx: Transaction) -> Message:
-        refused = script.refused.get(command.subject) == step.name
-        reply = step.refused if refused and step.refused is not None else step.done
-        return example(reply, known=command.model_dump(mode="json"))
-
-    return do
-
-
-def _undoing(undone: type[Message]) -> Run:
-    async def undo(command: Message, tx: Transaction) -> Message:
-        return example(undone, known=command.model_dump(mode="json"))
-
-    return undo
+    def reply(self, reply: type[Message], command: Message) -> Message:
+        """With what the command says of it, and other contents each time."""
+        self._replies += 1
+        return example(reply, self._replies % CONTENTS, known=command.model_dump(mode="json"))
 
 
 @dataclass(frozen=True)
@@ -78,6 +65,52 @@ class Reaction:
     command: type[Message]
     replies: tuple[type[Message], ...]
     leads: Callable[[frozenset[str]], bool]
+
+
+class Participant:
+    """The service with this app id. A negative control overrides what it does wrong."""
+
+    def __init__(self, saga: Saga, app_id: str, script: Script) -> None:
+        self.saga, self.app_id, self.script = saga, app_id, script
+        self.steps = [step for step in saga.steps if step.at == app_id]
+
+    def compose(self, ports: Ports) -> Service:
+        service = Service(ServiceSettings(app_id=self.app_id), title=self.app_id, ports=ports)
+        commands = Handlers()
+        run = {
+            command: handler
+            for step in self.steps
+            for command, handler in self.handle(commands, step).items()
+        }
+        service.answer(commands)
+        service.obey(commands)
+        service.subscribe(_reactions(self.saga, self.steps, run))
+        return service
+
+    def handle(self, commands: Handlers, step: Step) -> Mapping[type[Message], Any]:
+        """Register the handlers of a step, and return them by their commands."""
+        replies = (step.done,) if step.refused is None else (step.done, step.refused)
+        run = {step.command: commands.on(step.command)(returns(*replies)(self.doing(step)))}
+        if step.undo is not None and step.undone is not None:
+            undo = returns(step.undone)(self.undoing(step.undone))
+            run[step.undo] = commands.on(step.undo, undoes=step.command)(undo)
+        return run
+
+    def doing(self, step: Step) -> Run:
+        async def do(command: Message, tx: Transaction) -> Message:
+            self.script.require_not_rejected(command, tx.cause.id)
+            refused = step.name in self.script.refused.get(command.subject, ())
+            reply = step.refused if refused and step.refused is not None else step.done
+            return self.script.reply(reply, command)
+
+        return do
+
+    def undoing(self, undone: type[Message]) -> Run:
+        async def undo(command: Message, tx: Transaction) -> Message:
+            self.script.require_not_rejected(command, tx.cause.id)
+            return self.script.reply(undone, command)
+
+        return undo
 
 
 def _reactions(saga: Saga, own: Iterable[Step], run: Mapping[type[Message], Any]) -> Handlers:

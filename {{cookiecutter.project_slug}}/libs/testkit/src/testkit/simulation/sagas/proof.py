@@ -1,12 +1,13 @@
 """The proof of a saga: processes under every fault, in each style, judged by its invariants.
 
-Nothing is written for it but the declaration: participants are made from that, and each step that
-may refuse is refused in turn.
+Nothing is written for it but the declaration: participants are made from that. Each step that may
+refuse does so now and then, and each command gets a `CommandRefused` now and then, undos included.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from chassis.cloudevents import CloudEvent
 from chassis.composing import Ports
 from chassis.deadletters import letter_id
 from chassis.inbox import InboxRecord
@@ -17,12 +18,10 @@ from chassis.saga.records import record_key
 from chassis.saga.runner import Runner
 from chassis.service import Service
 from chassis.settings import ServiceSettings
+from testkit.sagas import Evidence, Message, Outcome, Process, Sent, example, violations
 from testkit.simulation.process import Process as SimulatedProcess
-from testkit.simulation.sagas.evidence import Evidence, Message, Outcome, Process
-from testkit.simulation.sagas.examples import example
-from testkit.simulation.sagas.invariants import violations
-from testkit.simulation.sagas.participants import Script, participants
-from testkit.simulation.simulation import Check, Simulation
+from testkit.simulation.sagas.participants import Participant, Script
+from testkit.simulation.simulation import Changed, Check, Simulation, unchanged
 from testkit.simulation.world import Fate, World
 
 #: How long a step is waited for: until it is answered, or so shortly that it is often given up
@@ -34,9 +33,14 @@ INITIATOR = "initiator"
 
 
 def proof(
-    runner: Callable[[Saga], Runner], saga: Saga, step_timeout: timedelta = ENDLESS
+    runner: Callable[[Saga], Runner],
+    saga: Saga,
+    step_timeout: timedelta = ENDLESS,
+    *,
+    participant: type[Participant] = Participant,
+    changed: Changed = unchanged,
 ) -> Simulation:
-    """Of the saga in the style of the runner."""
+    """Of the saga in the style of the runner. Negative controls change participants and ports."""
     script = Script()
 
     def initiator(ports: Ports) -> Service:
@@ -46,27 +50,41 @@ def proof(
         return service
 
     style = runner(saga).style
-    commands = [(step.at, topic_of(step.command)) for step in saga.steps if step.undo is not None]
+    named = saga.named
+    held_back = [(step.at, topic_of(command)) for command, step in saga.commands.items()]
 
     def play(world: World) -> Check:
-        script.refused.clear()
+        script.clear()
         run = Run(world, saga, style, INITIATOR)
         world.is_balanced = world.pick((False, True))
-        held = world.pick((*[None] * 4, *commands))
+        held = world.pick((*[None] * 4, *held_back))
         if held is not None:
             # Whatever follows it overtakes it.
             world.hold_back(*held)
         refusable = [step.name for step in saga.steps if step.refused is not None]
         for number in range(world.pick((1, 1, 2))):
             started = example(saga.started_by, seed=number)
-            refused = world.pick((None, None, *refusable))
-            if refused is not None:
-                script.refused[started.subject] = refused
+            refused = world.pick((None, None, *refusable)), world.pick((None, *refusable))
+            script.refused[started.subject] = {each for each in refused if each is not None}
+            # Nobody sends a command in choreography, so nobody waits for its refusal.
+            for _ in range(0 if style is Style.CHOREOGRAPHY else 2):
+                rejected = world.pick((None, *named))
+                if rejected is not None:
+                    script.rejected[started.subject, rejected] = world.pick((1, 2))
             run.begin(started)
-        return lambda: violations(saga, run.evidence(in_order=step_timeout >= ENDLESS))
 
-    compositions = [initiator, *participants(saga, script)]
-    return Simulation(compositions, play, workflows=style is not Style.CHOREOGRAPHY)
+        def check() -> list[str]:
+            run.sweep()
+            return violations(saga, run.evidence(in_order=step_timeout >= ENDLESS))
+
+        return check
+
+    compositions = [
+        initiator,
+        *(participant(saga, at, script).compose for at in sorted({s.at for s in saga.steps})),
+    ]
+    workflows = style is not Style.CHOREOGRAPHY
+    return Simulation(compositions, play, workflows=workflows, changed=changed)
 
 
 class Run:
@@ -74,12 +92,13 @@ class Run:
 
     def __init__(self, world: World, saga: Saga, style: Style, initiator: str) -> None:
         self._world, self._saga, self._style, self._initiator = world, saga, style, initiator
-        self._ids: list[str] = []
+        self._started: dict[str, SagaMessage] = {}
         self._accepted: set[str] = set()
+        self._oldest_unfinished = 0.0
 
     def begin(self, started: SagaMessage) -> None:
         id = started.subject
-        self._ids.append(id)
+        self._started[id] = started
 
         async def begin(process: SimulatedProcess) -> None:
             await process.service.sagas.begin(self._saga, self._style, started)
@@ -90,15 +109,32 @@ class Run:
 
         self._world.request(self._initiator, f"begin {id}", begin, answered)
 
+    def sweep(self) -> None:
+        """Let the initiator look once more at what it lists as unfinished."""
+
+        async def sweep(process: SimulatedProcess) -> float:
+            service = process.service
+            await service.sagas.unfinished.sweep(service.store, service.clock.now())
+            return service.sagas.unfinished.age(service.clock.now())
+
+        def swept(answer: float | Exception) -> None:
+            if not isinstance(answer, Exception):
+                self._oldest_unfinished = answer
+
+        self._world.request(self._initiator, "sweep", sweep, swept)
+        self._world.run()
+
     def evidence(self, *, in_order: bool) -> Evidence:
         fates = self._world.fates()
         return Evidence(
             deadline=DEADLINE_SECONDS,
             in_order=in_order,
-            processes={id: self._process(id) for id in self._ids},
+            processes={id: self._process(id) for id in self._started},
+            sent=tuple(self._sent()),
             published=frozenset(map(_message, fates)),
             processed=frozenset(_message(fate) for fate in fates if fate.processed),
             dead_letters=frozenset(_message(fate) for fate in fates if fate.dead_lettered),
+            oldest_unfinished=self._oldest_unfinished,
         )
 
     def _process(self, id: str) -> Process:
@@ -116,6 +152,7 @@ class Run:
         return Process(
             id=id,
             accepted=id in self._accepted,
+            started=self._started[id].model_dump(mode="json"),
             state=None if progress is None else progress.state,
             seconds=seconds,
             failed_step=None if progress is None else progress.failed_step,
@@ -133,12 +170,23 @@ class Run:
             if write.key.startswith("inbox:") and write.value is not None
         )
         return [
-            Outcome(app_id, names[topic], key)
+            Outcome(app_id, names[topic], key, outgoing.event.data)
             for app_id, key, record in records
             for outgoing in InboxRecord.model_validate_json(record).outcomes
-            if outgoing.event.subject == id
-            and (topic := outgoing.event.type.rpartition(".v")[0]) in names
+            if outgoing.event.subject == id and (topic := _topic(outgoing.event)) in names
         ]
+
+    def _sent(self) -> Sequence[Sent]:
+        events = [each.event for each in self._world.broker.log if each.event is not None]
+        return [
+            Sent(event.source, event.id, _topic(event), event.subject, event.data)
+            for event in (*events, *self._world.asked)
+        ]
+
+
+def _topic(event: CloudEvent) -> str:
+    """The one of its class: a reply may be published to another."""
+    return event.type.rpartition(".v")[0]
 
 
 def _message(fate: Fate) -> Message:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,18 @@ class Outcome:
     reply: str
     #: The message that led to it; what comes again is the same one.
     cause: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message as it was sent: a command, a reply or an event. Each content once."""
+
+    source: str
+    id: str
+    topic: str
+    subject: str
+    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +33,8 @@ class Process:
     id: str
     #: Whoever began it was told so; without that it may run, but need not.
     accepted: bool = True
+    #: The data of the message that started it.
+    started: Mapping[str, Any] = field(default_factory=dict)
     #: As the initiator shows it; None: it does not know it.
     state: str | None = None
     #: From its start to its end; None while it has not ended.
@@ -48,6 +63,9 @@ class Evidence:
     #: Whether each step was waited for until it was answered.
     in_order: bool
     processes: Mapping[str, Process]
+    sent: tuple[Sent, ...] = ()
     published: frozenset[Message] = field(default_factory=frozenset)
     processed: frozenset[Message] = field(default_factory=frozenset)
     dead_letters: frozenset[Message] = field(default_factory=frozenset)
+    #: Seconds since the oldest process began that the initiator's list of unfinished ones holds.
+    oldest_unfinished: float = 0.0
