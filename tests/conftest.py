@@ -8,9 +8,14 @@ from tests.template.rendering import commit, cookiecutter, snapshot
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This repository, with what is not committed yet, as a git repository."""
+    return commit(snapshot(tmp_path_factory.mktemp("repository") / "template"))
+
+
+@pytest.fixture(scope="session")
+def installed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A default workspace, rendered and installed."""
-    template = commit(snapshot(tmp_path_factory.mktemp("repository") / "template"))
     rendering = cookiecutter(template, tmp_path_factory.mktemp("installed") / "out")
     assert rendering.code == 0, rendering.stdout + rendering.stderr
     folder = rendering.output / "order-fulfilment"

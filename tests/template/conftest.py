@@ -2,13 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.rendering import commit, cookiecutter, snapshot
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This repository, with what is not committed yet, as a git repository."""
-    return commit(snapshot(tmp_path_factory.mktemp("repository") / "template"))
+from tests.template.rendering import cookiecutter
 
 
 @pytest.fixture(scope="session")
