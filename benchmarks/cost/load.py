@@ -15,7 +15,7 @@ from cpu import per_order, used
 URL = "http://127.0.0.1:8001"
 CONCURRENCY = 32
 DEADLINE_SECONDS = 300
-#: After the last order's end, until what it leaves behind is done: acknowledgements, jobs, records.
+#: After the last order's end, until what it leaves behind is done: acknowledgements, records.
 SETTLED_SECONDS = 1.0
 
 

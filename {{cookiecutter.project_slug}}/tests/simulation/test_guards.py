@@ -218,8 +218,8 @@ def test_without_retries_a_failure_for_an_unknown_reason_is_the_last(
 ) -> None:
     attempt = Subscriptions._attempt
 
-    async def once(subscriptions: Subscriptions, raw: bytes, topic: str) -> Exception | None:
-        error = await attempt(subscriptions, raw, topic)
+    async def once(subscriptions: Subscriptions, *arguments: Any) -> Exception | None:
+        error = await attempt(subscriptions, *arguments)
         return Rejected(str(error)) if isinstance(error, RuntimeError) else error
 
     monkeypatch.setattr(Subscriptions, "_attempt", once)

@@ -1,6 +1,5 @@
 """A participant or its reply is away for longer than anybody waits, in the middle of a process."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
@@ -13,10 +12,10 @@ from chassis.cloudevents import CloudEvent
 from chassis.errors import Unavailable
 from chassis.saga.asking import Asked, Failure, Steps
 from chassis.saga.declaration import Stage, Step
-from chassis.saga.hybrid import LOOK_EVERY, Hybrid
+from chassis.saga.hybrid import Hybrid
 from chassis.saga.manager import Manager
 from chassis.saga.progress import Progress
-from chassis.timers import Timers
+from chassis.unfinished import Unfinished
 from orders.saga import FULFILMENT
 from testkit.simulation import Changed, Check, Simulation, World, unchanged
 from testkit.simulation.world import around
@@ -215,30 +214,20 @@ def test_if_what_nobody_answered_counted_as_not_done_goods_or_money_would_be_kep
     assert any(line.startswith(("I1", "I3")) for line in violated)
 
 
-@pytest.mark.parametrize("outage", [*UNDOS, "capture-payment"], indirect=True)
-def test_without_its_timer_a_process_waits_for_ever_for_what_was_lost(
-    monkeypatch: pytest.MonkeyPatch, outage: Changed
-) -> None:
-    async def never(*_: Any) -> None:
-        pass
+async def nothing(*_: Any) -> None:
+    pass
 
-    monkeypatch.setattr(Timers, "start", never)
+
+@pytest.mark.parametrize("outage", [*UNDOS, "capture-payment"], indirect=True)
+@pytest.mark.parametrize(
+    ("owner", "method"), [(Hybrid, "look_at"), (Unfinished, "sweep"), (Unfinished, "add")]
+)
+def test_without_the_sweep_a_process_waits_for_ever_for_what_was_lost(
+    monkeypatch: pytest.MonkeyPatch, outage: Changed, owner: Any, method: str
+) -> None:
+    monkeypatch.setattr(owner, method, nothing)
     violated = simulation(HYBRID, NO_CARRIER, changed=outage).replay([]).violations
     assert any("was accepted, and is placed" in line for line in violated)
-
-
-@pytest.mark.parametrize("outage", ["capture-payment"], indirect=True)
-def test_a_timer_of_a_process_whose_start_is_not_stored_yet_goes_on(
-    monkeypatch: pytest.MonkeyPatch, outage: Changed
-) -> None:
-    start = Hybrid._start
-
-    async def slow(hybrid: Hybrid, *arguments: Any) -> Any:
-        await asyncio.sleep(LOOK_EVERY.total_seconds() + 1)
-        return await start(hybrid, *arguments)
-
-    monkeypatch.setattr(Hybrid, "_start", slow)
-    assert simulation(HYBRID, GOOD, changed=outage).replay([]).violations == []
 
 
 def _name(topic: str) -> str:

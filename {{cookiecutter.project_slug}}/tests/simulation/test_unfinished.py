@@ -28,7 +28,8 @@ def missing(world: World) -> list[str]:
     return [
         f"{key} has not ended, and is not listed"
         for key, progress in processes.items()
-        if progress and not progress.has_ended and key not in listed(world)
+        # Before it has begun it may never begin.
+        if progress and progress.style and not progress.has_ended and key not in listed(world)
     ]
 
 

@@ -18,7 +18,7 @@ from chassis.saga import Choreography, Progress
 from chassis.service import Service
 from chassis.settings import ServiceSettings
 from chassis.transaction import Transaction
-from chassis.unfinished import DIRECTORY, PAGE, SWEPT, Names, Page, Unfinished
+from chassis.unfinished import DIRECTORY, PAGE, SWEPT, TOGETHER, Names, Page, Unfinished
 from testkit import MemoryBroker, MemoryStore, memory_ports, running
 from testkit.bank import Deposit
 from testkit.trips import TRIP
@@ -153,12 +153,84 @@ async def test_a_sweep_that_loses_races_loses_nothing_else(
     assert unfinished.age(later()) == 0
 
 
-async def test_the_list_has_an_end(
+async def test_what_finds_no_place_in_the_list_does_not_begin(store: MemoryStore) -> None:
+    """Else nobody would look for what of it is late."""
+    unfinished = replica(page=1, max_pages=2)
+    await begin(store, unfinished, *ids(2))
+    with pytest.raises(Unavailable, match="2 processes have not ended: no other one begins"):
+        await begin(store, unfinished, "late")
+    assert listed(store) == ids(2)
+    assert store.get("trip:late", str) is None
+
+
+async def test_the_directory_is_short_however_long_the_ids_are(store: MemoryStore) -> None:
+    unfinished = replica(page=1)
+    await begin(store, unfinished, *(f"{number}-{'x' * 200}" for number in range(10)))
+    assert len(store.table.read([DIRECTORY])[DIRECTORY].value or b"") < 10 * 60
+
+
+class Looks:
+    """What each sweep looks at; each of the failures is raised by one look."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.failures: list[Exception] = []
+
+    async def __call__(self, id: str, record: str) -> None:
+        assert record == "on its way"
+        if self.failures:
+            raise self.failures.pop(0)
+        self.ids.append(id)
+
+
+async def test_each_sweep_looks_at_what_has_not_ended(store: MemoryStore) -> None:
+    looks = Looks()
+    unfinished = replica(look=looks)
+    await begin(store, unfinished, *ids(PAGE + 2))
+    end(store, "0000", "0050")
+    await unfinished.sweep(store, later())
+    assert sorted(looks.ids) == [id for id in ids(PAGE + 2) if id not in ("0000", "0050")]
+
+
+@pytest.mark.parametrize("failure", [Unavailable("away"), TimeoutError(), KeyError("a bug")])
+async def test_a_look_that_fails_keeps_no_other_one_from_being_looked_at(
+    store: MemoryStore, failure: Exception
+) -> None:
+    looks = Looks()
+    looks.failures = [failure]
+    unfinished = replica(look=looks)
+    await begin(store, unfinished, *ids(3))
+    await unfinished.sweep(store, later())
+    assert looks.ids == ["0001", "0002"]
+    assert listed(store) == ids(3)
+
+
+async def test_of_many_thousands_each_is_looked_at_though_no_sweep_gets_to_its_end(
     store: MemoryStore,
 ) -> None:
-    unfinished = replica(max_pages=2)
-    await begin(store, unfinished, *ids(10 * PAGE))
-    assert listed(store) == ids(10 * PAGE)[: 2 * PAGE]
+    looks = Looks()
+    # Whatever a sweep does is too slow: it sees one page, and the next one goes on there.
+    unfinished = replica(look=looks, max_sweep_seconds=0)
+    await begin(store, unfinished, *ids(5_000))
+    store.reads.clear()
+    for _ in range(5_000 // PAGE):
+        await replica(look=looks, max_sweep_seconds=0).sweep(store, later())
+    assert sorted(looks.ids) == ids(5_000)
+    # Of what is stored, so much is in memory at a time.
+    assert max(map(len, store.reads)) <= max(PAGE, TOGETHER)
+
+
+async def test_the_age_is_that_of_a_whole_round_of_sweeps(store: MemoryStore) -> None:
+    unfinished = replica(page=1, max_sweep_seconds=0)
+    for id in ids(3):
+        await begin(store, unfinished, id)
+    for _ in range(3):
+        await unfinished.sweep(store, later(100))
+    assert unfinished.age(later(100)) >= 100
+    end(store, *ids(3))
+    for _ in range(4):
+        await unfinished.sweep(store, later(100))
+    assert unfinished.age(later(100)) == 0
 
 
 async def test_the_age_is_that_of_the_oldest_one_that_has_not_ended(
@@ -213,13 +285,13 @@ async def test_a_sweep_that_takes_too_long_shows_the_oldest_that_it_has_seen(
     unfinished = replica(max_sweep_seconds=0.2)
     await begin(store, unfinished, *ids(3 * PAGE))
 
-    class Slow(MemoryStore):
+    class Behind(MemoryStore):
         async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
             await asyncio.sleep(0.15)
             return await store.read(keys)
 
     store.reads.clear()
-    await unfinished.sweep(Slow(), later(100))
+    await unfinished.sweep(Behind(), later(100))
     assert unfinished.age(later(100)) >= 100
     assert sum(any(key.startswith("trip:") for key in keys) for keys in store.reads) == 1
 
@@ -250,6 +322,35 @@ class Away(MemoryStore):
     async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
         self.calls.release()
         raise next(self.errors)
+
+
+class Slow(MemoryStore):
+    """Each read takes its time, and it is noted how many are under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = asyncio.Semaphore(0)
+        self.under_way = self.most = 0
+
+    async def read(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        self.calls.release()
+        await asyncio.sleep(0.01)
+        self.under_way -= 1
+        return await super().read(keys)
+
+
+async def test_a_sweep_that_is_slow_is_not_overtaken_by_the_next_one(
+    unfinished: Unfinished,
+) -> None:
+    store = Slow()
+    watching = asyncio.create_task(unfinished.watch(store, CLOCK))
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            await store.calls.acquire()
+    watching.cancel()
+    assert store.most == 1
 
 
 async def test_the_age_is_watched_however_often_the_store_is_away(unfinished: Unfinished) -> None:

@@ -16,7 +16,6 @@ from orders.settings import settings
 from testkit import (
     MemoryBroker,
     MemoryEngine,
-    MemoryJobs,
     MemoryStore,
     memory_ports,
     running,
@@ -42,15 +41,8 @@ def engine() -> MemoryEngine:
 
 
 @pytest.fixture
-def jobs() -> MemoryJobs:
-    return MemoryJobs()
-
-
-@pytest.fixture
-def orders(
-    store: MemoryStore, broker: MemoryBroker, engine: MemoryEngine, jobs: MemoryJobs
-) -> Service:
-    return compose(memory_ports(store=store, broker=broker, engine=engine, jobs=jobs))
+def orders(store: MemoryStore, broker: MemoryBroker, engine: MemoryEngine) -> Service:
+    return compose(memory_ports(store=store, broker=broker, engine=engine))
 
 
 async def handle_event(orders: Service, event: Event, id: str) -> None:
@@ -115,7 +107,7 @@ async def test_requests_without_a_key_are_orders_of_their_own(client: httpx.Asyn
 
 @pytest.mark.parametrize("changes", [{"card": "card-bob"}, {"style": "hybrid"}])
 async def test_the_same_key_with_another_body_is_refused_and_begins_nothing(
-    client: httpx.AsyncClient, broker: MemoryBroker, jobs: MemoryJobs, changes: dict[str, str]
+    client: httpx.AsyncClient, broker: MemoryBroker, changes: dict[str, str]
 ) -> None:
     await place(client, "1", style="choreography")
     response = await place(client, "1", **{"style": "choreography"} | changes)
@@ -123,7 +115,7 @@ async def test_the_same_key_with_another_body_is_refused_and_begins_nothing(
     assert response.headers["content-type"] == "application/problem+json"
     assert "used before" in response.json()["detail"]
     assert len(broker.published["order-placed"]) == 1
-    assert not jobs.scheduled
+    assert not broker.published["reserve-stock"]
 
 
 @pytest.mark.parametrize(
@@ -228,11 +220,10 @@ async def test_an_order_is_orchestrated_by_a_workflow_under_its_id(
     assert (order["style"], order["state"]) == ("orchestration", "placed")
 
 
-async def test_an_order_in_hybrid_has_a_timer_and_its_first_command(
-    client: httpx.AsyncClient, jobs: MemoryJobs, broker: MemoryBroker
+async def test_an_order_in_hybrid_has_its_first_command(
+    client: httpx.AsyncClient, broker: MemoryBroker
 ) -> None:
     order_id = (await place(client, style="hybrid")).json()["order_id"]
-    assert list(jobs.scheduled) == [f"order-placed.{order_id}"]
     (command,) = broker.published["reserve-stock"]
     assert (command.subject, command.replyto) == (order_id, "order-placed-replies")
 

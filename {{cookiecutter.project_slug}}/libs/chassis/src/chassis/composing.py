@@ -11,7 +11,6 @@ from chassis.ports import (
     Broker,
     Clock,
     Engine,
-    Jobs,
     Participants,
     Random,
     Store,
@@ -27,7 +26,6 @@ class Ports:
     broker: Broker
     participants: Participants
     engine: Engine
-    jobs: Jobs
     sidecar: Supervisor
     clock: Clock = CLOCK
     random: Random = RANDOM
@@ -43,6 +41,5 @@ def beside_sidecar(settings: ServiceSettings) -> Ports:
         broker=sidecar,
         participants=Invoked(settings),
         engine=DaprEngine(settings),
-        jobs=sidecar,
         sidecar=sidecar,
     )

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.problems import problem
 
-#: Messages, commands, subscriptions, dead letters, timers. The service's own API stays open.
-GUARDED = ("/events", "/commands", "/dapr", "/dead-letters", "/job")
+#: Messages, commands, subscriptions, dead letters. The service's own API stays open.
+GUARDED = ("/events", "/commands", "/dapr", "/dead-letters")
 HEADER = b"dapr-api-token"
 
 

@@ -6,7 +6,7 @@
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from chassis.cloudevents import CloudEvent
@@ -98,19 +98,6 @@ class Broker(Protocol):
         Raises `Unavailable` when the broker is away, `Refused` when it will not take one of them,
         and `TooLarge` when one of them is too much for a call of its own.
         """
-
-
-class Jobs(Protocol):
-    """A scheduler that calls the service at `POST /job/<name>`, on any of its replicas."""
-
-    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
-        """From now on, at each interval; a job of this name is replaced. Raises `Unavailable`.
-
-        `data`: JSON, the body of each call.
-        """
-
-    async def delete(self, name: str) -> None:
-        """Returns too when there is none of this name. Raises `Unavailable`."""
 
 
 class Participants(Protocol):

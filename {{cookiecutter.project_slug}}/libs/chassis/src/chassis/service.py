@@ -31,7 +31,6 @@ from chassis.saga.sagas import Sagas
 from chassis.settings import ServiceSettings
 from chassis.subscriptions import Subscriptions, Then
 from chassis.telemetry import FASTAPI_TELEMETRY, configure_tracing, traceparent
-from chassis.timers import Timers
 from chassis.transaction import adapter
 from chassis.watchdog import watch
 from chassis.workflow_host import WorkflowHost
@@ -98,7 +97,6 @@ class Service:
         )
         use_problem_details(self.app)
         health.add_routes(self.app, settings, ports.sidecar, self._alive)
-        self.timers = Timers(self.app, ports.jobs, self.clock)
         self.sagas = Sagas(self)
         deadletters.add_routes(self.app, self.dead_letters, self.subscriptions.handle)
         metrics.add_routes(self.app)
@@ -149,7 +147,9 @@ class Service:
             self._host = WorkflowHost(self.settings, self.ports.engine, self)
         self._host.add(*new)
 
-    def await_replies(self, replies: Handlers, destination: Destination | None, then: Then) -> None:
+    def await_replies(
+        self, replies: Handlers, destination: Destination | None, then: Then | None = None
+    ) -> None:
         """Replies in, to commands that this service sends over pub/sub."""
         self.subscriptions.add(replies, destination, then, are_replies=True)
         self.steps += replies

@@ -6,14 +6,12 @@ transaction, sets no deadline on a call, and blocks the event loop until the sid
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
 import aiohttp
 import grpc.aio
 from dapr.proto import api_service_v1, api_v1, common_v1
-from google.protobuf.any_pb2 import Any as Content
 
 from chassis.cloudevents import CONTENT_TYPE, CloudEvent
 from chassis.errors import Refused, StaleWrite, TooLarge, Unavailable
@@ -56,7 +54,7 @@ BUSY = ("SQLITE_BUSY",)
 
 
 class Sidecar:
-    """A store, a broker, a scheduler of jobs and a supervisor: see `chassis.ports`."""
+    """A store, a broker and a supervisor: see `chassis.ports`."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._pubsub = settings.pubsub
@@ -148,20 +146,6 @@ class Sidecar:
         reply = await self._call(f"publish to {topic}", self._stub.BulkPublishEvent, request)
         for failed in reply.failedEntries:
             raise Refused(f"publish to {topic}: {failed.error}")
-
-    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
-        job = api_v1.Job(
-            name=name,
-            schedule=f"@every {max(1, round(every.total_seconds()))}s",
-            # Without a type it is the body of the call as it is.
-            data=Content(value=data),
-        )
-        request = api_v1.ScheduleJobRequest(job=job, overwrite=True)
-        await self._call(f"schedule {name}", self._stub.ScheduleJobAlpha1, request)
-
-    async def delete(self, name: str) -> None:
-        request = api_v1.DeleteJobRequest(name=name)
-        await self._call(f"delete job {name}", self._stub.DeleteJobAlpha1, request)
 
     async def actor_types(self) -> frozenset[str]:
         """What this sidecar hosts; workflows are actors of its own. Raises `Unavailable`."""

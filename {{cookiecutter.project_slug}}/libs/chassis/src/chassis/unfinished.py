@@ -1,14 +1,15 @@
-"""What has begun and not ended, listed in the store: how old is the oldest?
+"""What has begun and not ended, listed in the store: what is late, and how old is the oldest?
 
 A store cannot list its keys. So the transaction that begins something adds its id to the open page
-of its process, and a full page is closed: it gets a name of its own, and is only shortened from
-then on. A directory names all pages. A sweep now and then takes out of them what has ended.
+of its replica, and a full page is closed: it gets a name of its own, and is only shortened from
+then on. A directory names all pages. A sweep now and then takes out of them what has ended, and
+looks at the rest.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
@@ -16,7 +17,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel
 
-from chassis.errors import StaleWrite, Unavailable
+from chassis.cloudevents import derived_id
+from chassis.errors import TRANSIENT, StaleWrite, Unavailable
 from chassis.metrics import show_oldest
 from chassis.ports import Clock, Store, Stored, Write
 from chassis.transaction import Transaction, adapter
@@ -25,8 +27,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-SWEEP_SECONDS = 30.0
-#: A sweep that takes longer ends with what it has seen, and full pages are seen oldest first.
+SWEEP_SECONDS = 15.0
+#: A sweep that takes longer stops at a page; the next one goes on there.
 MAX_SWEEP_SECONDS = 20.0
 #: Ids of one page, pages that are swept together, and pages in all.
 PAGE, TOGETHER, MAX_PAGES = 50, 20, 10_000
@@ -41,21 +43,37 @@ Page = list[tuple[str, int]]
 Names = list[str]
 
 
+#: Called with the id of what has not ended, and its record.
+Look = Callable[[str, Any], Awaitable[None]]
+
+
 class Swept(BaseModel):
     """When any replica has swept last, and what it has found."""
 
     at: float
+    #: Of the last round through all pages.
     oldest: int | None
+    #: The page at which the next sweep begins, and the oldest of this round so far.
+    following: str | None = None
+    oldest_so_far: int | None = None
+
+
+async def _no_look(_: str, __: Any) -> None:
+    pass
 
 
 class Unfinished:
-    """`add` what begins. It ends when `has_ended` says so of its record, which is at `key_of`."""
+    """`add` what begins. It ends when `has_ended` says so of its record, which is at `key_of`.
+
+    Each sweep calls `look` for what has not ended. Two replicas may call it at the same time.
+    """
 
     def __init__(
         self,
         key_of: Callable[[str], str],
         kind: type[Any],
         has_ended: Callable[[Any], bool],
+        look: Look = _no_look,
         *,
         sweep_seconds: float = SWEEP_SECONDS,
         page: int = PAGE,
@@ -65,9 +83,10 @@ class Unfinished:
         self._key_of = key_of
         self._kind = kind
         self._has_ended = has_ended
+        self._look = look
         self.sweep_seconds, self.page, self.max_pages = sweep_seconds, page, max_pages
         self.max_sweep_seconds = max_sweep_seconds
-        # Each process has an open page of its own, so replicas do not race for one.
+        # Each replica has an open page of its own, so they do not race for one.
         self._open = uuid4().hex[:12]
         self._oldest: int | None = None
 
@@ -81,16 +100,21 @@ class Unfinished:
         return 0.0 if self._oldest is None else max(0.0, now.timestamp() - self._oldest)
 
     async def add(self, id: str, tx: Transaction) -> None:
-        """To be called in the transaction that begins it, so that none is ever missing."""
+        """To be called in the transaction that begins it, so that none is ever missing.
+
+        Raises `Unavailable` if the list is full: what is not listed has no time limits.
+        """
         page = await tx.get(self.key, Page)
         if page is None or len(page) >= self.page:
             names = await tx.get(DIRECTORY, Names) or []
             if len(names) >= self.max_pages:
-                # The oldest ones are listed, and it is they that matter.
-                return
+                raise Unavailable(
+                    f"{self.max_pages * self.page} processes have not ended: no other one begins"
+                )
             name = self._open
             if page is not None:
-                name = f"{self._open}-{page[0][0]}"
+                # Short, however long the id is: the directory holds all names.
+                name = f"{self._open}-{derived_id(page[0][0])}"
                 await tx.get(_page_key(name), Page)
                 tx.put(_page_key(name), page)
             tx.put(DIRECTORY, [*names, name])
@@ -98,7 +122,10 @@ class Unfinished:
         tx.put(self.key, [*page, (id, int(tx.now.timestamp()))])
 
     async def watch(self, store: Store, clock: Clock) -> None:
-        """Sweep, and show the age of the oldest one, for as long as the service runs."""
+        """Sweep, and show the age of the oldest one, for as long as the service runs.
+
+        One sweep at a time: the next one begins after this one has ended.
+        """
         while True:
             began = time.monotonic()
             try:
@@ -106,11 +133,11 @@ class Unfinished:
                 # Not before it is known: after a restart, 0 would say that all is well.
                 show_oldest(lambda: self.age(clock.now()))
             except Unavailable as error:
-                log.warning("the age of the oldest unfinished one is not up to date: %r", error)
+                log.warning("what has not ended could not be looked at: %r", error)
             except Exception:
-                log.exception("the age of the oldest unfinished one is not up to date")
-            # A store that is slow has better things to do.
-            await asyncio.sleep(max(self.sweep_seconds, 10 * (time.monotonic() - began)))
+                log.exception("what has not ended could not be looked at")
+            # A store that is slow has other things to do, too.
+            await asyncio.sleep(max(self.sweep_seconds, time.monotonic() - began))
 
     async def sweep(self, store: Store, now: datetime) -> None:
         """Unless another replica has just done it. Raises `Unavailable`."""
@@ -118,47 +145,61 @@ class Unfinished:
         swept = _value(stored[SWEPT], Swept)
         if swept is None or not 0 <= at - swept.at < self.sweep_seconds / 2:
             names = _value(stored[DIRECTORY], Names) or []
-            swept = Swept(at=at, oldest=await self._sweep(store, names))
+            swept = await self._sweep(store, names, at, swept)
             with suppress(StaleWrite):
                 await store.commit([_write(SWEPT, swept, stored[SWEPT])])
         self._oldest = swept.oldest
 
-    async def _sweep(self, store: Store, names: Names) -> int | None:
-        oldest: list[int] = []
+    async def _sweep(self, store: Store, names: Names, at: float, last: Swept | None) -> Swept:
+        """From where the last one has stopped, to the end of the list or of the time."""
+        first, oldest = 0, None
+        if last is not None and last.following in names:
+            first, oldest = names.index(last.following), last.oldest_so_far
         deadline = time.monotonic() + self.max_sweep_seconds
-        for start in range(0, len(names), TOGETHER):
+        # Never all at once: an outage leaves many thousands of them.
+        for start in range(first, len(names), TOGETHER):
             together = names[start : start + TOGETHER]
             stored = await store.read([_page_key(name) for name in together])
             closed: dict[str, Write] = {}
-            for name in together:
-                if time.monotonic() >= deadline:
-                    break
+            for number, name in enumerate(together, start):
+                if number > first and time.monotonic() >= deadline:
+                    await _replace(store, closed)
+                    log.warning("%d of %d pages were swept in time", number - first, len(names))
+                    known = oldest if last is None else _min(last.oldest, oldest)
+                    return Swept(at=at, oldest=known, following=name, oldest_so_far=oldest)
                 key = _page_key(name)
                 page = _value(stored[key], Page) or []
                 left = await self._left(store, page)
-                oldest += [at for _, at in left]
+                oldest = _min(oldest, *(at for _, at in left))
                 write = _write(key, left or None, stored[key])
                 if "-" in name:
                     if len(left) <= len(page) / 2:
                         closed[name] = write
                 elif not left:
-                    # By itself: its process may be adding to it.
+                    # By itself: its replica may be adding to it.
                     await _replace(store, {name: write})
             await _replace(store, closed)
-            if time.monotonic() >= deadline:
-                log.warning("not all of %d pages of unfinished ones were seen in time", len(names))
-                break
-        return min(oldest, default=None)
+        return Swept(at=at, oldest=oldest)
 
     async def _left(self, store: Store, page: Page) -> Page:
-        """Less what has ended."""
-        records = await store.read([self._key_of(id) for id, _ in page])
-        kept = []
+        """Less what has ended; each of the others is looked at."""
+        stored = await store.read([self._key_of(id) for id, _ in page])
+        kept: dict[tuple[str, int], Any] = {}
         for id, at in page:
-            record = _value(records[self._key_of(id)], self._kind)
+            record = _value(stored[self._key_of(id)], self._kind)
             if record is not None and not self._has_ended(record):
-                kept.append((id, at))
-        return kept
+                kept[id, at] = record
+        await asyncio.gather(*(self._look_at(id, record) for (id, _), record in kept.items()))
+        return list(kept)
+
+    async def _look_at(self, id: str, record: Any) -> None:
+        """One that fails must not keep the others from being looked at."""
+        try:
+            await self._look(id, record)
+        except TRANSIENT as error:
+            log.warning("%s is looked at again in the next sweep: %r", id, error)
+        except Exception:
+            log.exception("%s could not be looked at", id)
 
 
 async def _replace(store: Store, pages: dict[str, Write]) -> None:
@@ -175,6 +216,10 @@ async def _replace(store: Store, pages: dict[str, Write]) -> None:
         with suppress(StaleWrite):
             await store.commit(writes)
             return
+
+
+def _min(*times: int | None) -> int | None:
+    return min((time for time in times if time is not None), default=None)
 
 
 def _page_key(name: str) -> str:

@@ -6,9 +6,11 @@ from chassis.cloudevents import envelope
 from chassis.errors import Unavailable
 from chassis.messages import Message, topic_of
 from chassis.saga import Choreography, State, Style
+from chassis.unfinished import Page
 from testkit import running
 from testkit.trip_service import Trips
 from testkit.trips import (
+    TOUR,
     TRIP,
     TRIP_ID,
     DepositHeld,
@@ -111,3 +113,42 @@ async def test_a_process_ends_once(trips: Trips) -> None:
     await hear(trips, *ALL, RoomRefused)
     assert not trips.sent("trip-cancelled")
     assert len(trips.sent("trip-booked")) == 1
+
+
+async def test_a_reply_that_comes_before_its_start_is_kept_and_not_listed_until_then() -> None:
+    trips = Trips()
+    trips.sagas.run(Choreography(TRIP))
+    async with running(trips):
+        await hear(trips, *ALL[1:])
+        assert trips.memory.get(trips.sagas.unfinished.key, Page) is None
+        await begin(trips)
+        assert trips.memory.get(trips.sagas.unfinished.key, Page) is not None
+        await hear(trips, ALL[0])
+    assert len(trips.sent("trip-booked")) == 1
+
+
+async def test_replies_for_the_process_of_another_saga_are_forgotten_one_day() -> None:
+    """Two sagas may share an event; what never begins here must not stay for ever."""
+    trips = Trips()
+    trips.sagas.run(Choreography(TOUR))
+    async with running(trips):
+        await hear(trips, RoomBooked)
+    record = next(
+        write
+        for writes in trips.memory.commits
+        for write in writes
+        if write.key.startswith("process:")
+    )
+    assert record.ttl_seconds == trips.settings.inbox_ttl_seconds
+
+
+async def test_what_has_begun_is_never_forgotten(trips: Trips) -> None:
+    await begin(trips)
+    await hear(trips, *ALL)
+    records = [
+        write
+        for writes in trips.memory.commits
+        for write in writes
+        if write.key.startswith("process:")
+    ]
+    assert {record.ttl_seconds for record in records} == {None}

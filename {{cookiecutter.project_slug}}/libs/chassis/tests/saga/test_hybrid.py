@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -6,11 +7,9 @@ import pytest
 from chassis import CommandRefused
 from chassis.cloudevents import CloudEvent, derived_id
 from chassis.errors import Unavailable, Unsent
-from chassis.ports import Write
 from chassis.saga import Hybrid, Orchestration, Progress, State, Style
-from chassis.saga.hybrid import STARTS_WITHIN
-from chassis.timers import Started
 from chassis.transaction import adapter
+from chassis.unfinished import SWEPT
 from testkit import running
 from testkit.trip_service import Trips
 from testkit.trips import (
@@ -21,14 +20,12 @@ from testkit.trips import (
     RoomBooked,
     RoomConfirmed,
     RoomFreed,
-    RoomRefused,
     TripPaid,
     VoucherSent,
     say,
 )
 
 REQUESTED = say(TRIP.started_by)
-JOB = f"trip-requested.{TRIP_ID}"
 ALL = (RoomBooked, DepositHeld, TripPaid, VoucherSent, RoomConfirmed)
 
 
@@ -44,9 +41,10 @@ async def begin(trips: Trips) -> None:
     await trips.sagas.begin(TRIP, Style.HYBRID, REQUESTED)
 
 
-async def tick(trips: Trips, age: timedelta = timedelta(seconds=15)) -> None:
-    """As the scheduler calls, so long after the timer was started."""
-    await trips.timers._call(JOB, Started(at=datetime.now(UTC) - age))
+async def sweep(trips: Trips) -> None:
+    """As each replica does, a while after the last one."""
+    trips.sagas.unfinished.sweep_seconds = 0
+    await trips.sagas.unfinished.sweep(trips.store, datetime.now(UTC))
 
 
 def make_late(trips: Trips, by: timedelta) -> None:
@@ -60,24 +58,37 @@ def make_late(trips: Trips, by: timedelta) -> None:
     trips.memory.put(f"process:{TRIP.name}:{TRIP_ID}", adapter(Progress).validate_python(content))
 
 
-async def test_the_job_is_there_before_the_process(trips: Trips) -> None:
-    commit = trips.memory.commit
-
-    async def noted(writes: Sequence[Write]) -> None:
-        trips.story.append("commit")
-        await commit(writes)
-
-    trips.memory.commit = noted  # type: ignore[method-assign]
+async def test_record_list_and_inbox_are_one_commit_before_the_process_is_accepted(
+    trips: Trips,
+) -> None:
     await begin(trips)
-    assert trips.story == [f"schedule {JOB}", "commit"]
+    key = f"process:{TRIP.name}:{TRIP_ID}"
+    (writes,) = [each for each in trips.memory.commits if key in {write.key for write in each}]
+    assert sorted(write.key.partition(":")[0] for write in writes) == [
+        "inbox",
+        "process",
+        "unfinished",
+        "unfinished",
+    ]
 
 
-async def test_without_its_job_no_process_begins(trips: Trips) -> None:
-    trips.jobs.failures = [Unavailable("the scheduler is away")]
-    with pytest.raises(Unavailable):
+async def test_what_was_begun_and_could_not_be_published_goes_on_when_it_is_begun_again(
+    trips: Trips,
+) -> None:
+    trips.bus.failures = [Unavailable("the broker is away")]
+    with pytest.raises(Unsent):
         await begin(trips)
-    assert trips.progress() is None
-    assert not trips.sent("book-room")
+    await begin(trips)
+    assert len(trips.sent("book-room")) == 1
+
+
+async def test_what_was_begun_and_could_not_be_published_is_given_by_a_sweep(trips: Trips) -> None:
+    trips.bus.failures = [Unavailable("the broker is away")]
+    with pytest.raises(Unsent):
+        await begin(trips)
+    make_late(trips, timedelta(minutes=1))
+    await sweep(trips)
+    assert len(trips.sent("book-room")) == 1
 
 
 async def test_record_inbox_and_next_command_are_one_commit(trips: Trips) -> None:
@@ -116,7 +127,7 @@ async def test_a_command_that_could_not_be_published_is_published_when_its_cause
     assert len(trips.sent("hold-deposit")) == 1
 
 
-async def test_all_replies_complete_the_process_and_stop_its_job(trips: Trips) -> None:
+async def test_all_replies_complete_the_process(trips: Trips) -> None:
     await begin(trips)
     await trips.reply(*ALL)
     (booked,) = trips.sent("trip-booked")
@@ -124,30 +135,15 @@ async def test_all_replies_complete_the_process_and_stop_its_job(trips: Trips) -
     progress = trips.progress()
     assert progress is not None
     assert progress.state is State.COMPLETED
-    assert trips.story[-1] == f"delete {JOB}"
 
 
 async def test_a_refusal_cancels_the_process_once_all_is_undone(trips: Trips) -> None:
     await begin(trips)
     await trips.reply(RoomBooked, DepositRefused)
     assert not trips.sent("trip-cancelled")
-    assert f"delete {JOB}" not in trips.story
     await trips.reply(RoomFreed)
     (cancelled,) = trips.sent("trip-cancelled")
     assert cancelled.data["failed_step"] == "HoldDeposit"
-    assert trips.story[-1] == f"delete {JOB}"
-
-
-async def test_a_job_that_could_not_be_stopped_is_stopped_when_the_reply_comes_again(
-    trips: Trips,
-) -> None:
-    await begin(trips)
-    trips.jobs.failures = [Unavailable("the scheduler is away")]
-    with pytest.raises(Unsent):
-        await trips.reply(RoomRefused)
-    await trips.reply(RoomRefused)
-    assert trips.story[-1] == f"delete {JOB}"
-    assert len({event.id for event in trips.sent("trip-cancelled")}) == 1
 
 
 async def test_beginning_twice_is_one_process_and_one_command(trips: Trips) -> None:
@@ -182,16 +178,16 @@ async def test_an_undo_that_is_refused_is_given_again_under_another_id(trips: Tr
     (undo,) = trips.sent("free-room")
     await trips.reply(CommandRefused(subject=TRIP_ID, reason="no"), causationid=undo.id)
     make_late(trips, timedelta(minutes=1))
-    await tick(trips)
+    await sweep(trips)
     first, second = trips.sent("free-room")
     assert first.id != second.id
     assert first.data == second.data
 
 
-async def test_a_tick_gives_again_what_is_late_under_its_id(trips: Trips) -> None:
+async def test_a_sweep_gives_again_what_is_late_under_its_id(trips: Trips) -> None:
     await begin(trips)
     make_late(trips, timedelta(minutes=1))
-    await tick(trips)
+    await sweep(trips)
     first, second = trips.sent("book-room")
     assert same(first) == same(second)
 
@@ -200,53 +196,42 @@ def same(command: CloudEvent) -> tuple[str, str, object]:
     return command.id, command.source, command.data
 
 
-async def test_a_tick_gives_up_what_was_waited_for_too_long(trips: Trips) -> None:
+async def test_a_sweep_gives_up_what_was_waited_for_too_long(trips: Trips) -> None:
     await begin(trips)
     make_late(trips, trips.settings.step_timeout)
-    await tick(trips)
+    await sweep(trips)
     assert len(trips.sent("free-room")) == 1
 
 
-async def test_a_tick_that_finds_nothing_late_writes_nothing(trips: Trips) -> None:
+async def test_a_sweep_that_finds_nothing_late_leaves_the_process_as_it_is(trips: Trips) -> None:
     await begin(trips)
     before = len(trips.memory.commits)
-    await tick(trips)
-    assert len(trips.memory.commits) == before
-    assert f"delete {JOB}" not in trips.story
+    await sweep(trips)
+    written = {write.key for writes in trips.memory.commits[before:] for write in writes}
+    assert written == {SWEPT}
 
 
-async def test_a_tick_of_an_ended_process_stops_its_timer(trips: Trips) -> None:
+async def test_two_replicas_that_sweep_at_once_give_a_late_command_once(trips: Trips) -> None:
+    other = Trips(memory=trips.memory, bus=trips.bus)
+    other.sagas.run(Hybrid(TRIP))
+    async with running(other):
+        await begin(trips)
+        make_late(trips, timedelta(minutes=1))
+        await asyncio.gather(sweep(trips), sweep(other))
+    assert len({event.id for event in trips.sent("book-room")}) == 1
+    progress = trips.progress()
+    assert progress is not None
+    assert [asked.attempts for asked in progress.asked] == [2]
+
+
+async def test_a_look_that_fails_is_made_again_in_the_next_sweep(trips: Trips) -> None:
     await begin(trips)
-    await trips.reply(RoomRefused)
-    trips.story.clear()
-    await tick(trips)
-    assert trips.story == [f"delete {JOB}"]
-
-
-async def test_a_tick_before_the_process_is_committed_does_not_stop_its_timer(
-    trips: Trips,
-) -> None:
-    await tick(trips)
-    assert trips.story == []
-
-
-async def test_a_slow_start_has_as_long_as_a_handler_may_take(trips: Trips) -> None:
-    slowest = 2 * timedelta(seconds=trips.settings.handler_timeout_seconds)
-    await tick(trips, 2 * slowest)
-    assert trips.story == []
-
-
-async def test_a_tick_of_a_process_that_never_began_stops_its_timer(trips: Trips) -> None:
-    await tick(trips, STARTS_WITHIN)
-    assert trips.story == [f"delete {JOB}"]
-
-
-async def test_an_early_reply_is_no_start(trips: Trips) -> None:
-    await trips.reply(RoomBooked)
-    await tick(trips)
-    assert trips.story == []
-    await tick(trips, STARTS_WITHIN)
-    assert trips.story == [f"delete {JOB}"]
+    make_late(trips, timedelta(minutes=1))
+    trips.memory.failures = [Unavailable("the store is away")]
+    await sweep(trips)
+    assert len(trips.sent("book-room")) == 1
+    await sweep(trips)
+    assert len(trips.sent("book-room")) == 2
 
 
 async def test_a_process_that_was_begun_in_another_style_is_left_to_it() -> None:
@@ -255,6 +240,5 @@ async def test_a_process_that_was_begun_in_another_style_is_left_to_it() -> None
     async with running(trips):
         await trips.sagas.begin(TRIP, Style.ORCHESTRATION, REQUESTED)
         await begin(trips)
-        await tick(trips)
-    assert f"schedule {JOB}" not in trips.story
+        await sweep(trips)
     assert trips.sent("book-room") == []

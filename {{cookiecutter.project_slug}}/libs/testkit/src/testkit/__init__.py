@@ -4,7 +4,7 @@ import pytest
 
 from testkit.harness import Harness
 from testkit.memory import MemoryBroker, MemoryStore
-from testkit.ports import MemoryEngine, MemoryJobs, MemorySidecar, memory_ports
+from testkit.ports import MemoryEngine, MemorySidecar, memory_ports
 from testkit.running import running
 from testkit.workflows import ActivityCall, EventWait, Played, activity_failed, play
 
@@ -14,7 +14,6 @@ __all__ = [
     "Harness",
     "MemoryBroker",
     "MemoryEngine",
-    "MemoryJobs",
     "MemorySidecar",
     "MemoryStore",
     "Played",

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from chassis.cloudevents import CloudEvent
@@ -14,7 +13,6 @@ from chassis.ports import (
     Broker,
     Clock,
     Engine,
-    Jobs,
     Participants,
     Random,
     Store,
@@ -93,20 +91,6 @@ class MemoryEngine:
             raise self.failures.pop(0)
 
 
-class MemoryJobs:
-    """It keeps what is scheduled, and calls nobody."""
-
-    def __init__(self) -> None:
-        #: By name.
-        self.scheduled: dict[str, timedelta] = {}
-
-    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
-        self.scheduled[name] = every
-
-    async def delete(self, name: str) -> None:
-        self.scheduled.pop(name, None)
-
-
 class MemorySidecar:
     """One that is well, or away, and has loaded these components."""
 
@@ -138,7 +122,6 @@ def memory_ports(
     broker: Broker | None = None,
     participants: Participants | None = None,
     engine: Engine | None = None,
-    jobs: Jobs | None = None,
     sidecar: Supervisor | None = None,
     clock: Clock = CLOCK,
     random: Random = RANDOM,
@@ -149,7 +132,6 @@ def memory_ports(
         broker=broker or MemoryBroker(),
         participants=participants or NoParticipants(),
         engine=engine or MemoryEngine(),
-        jobs=jobs or MemoryJobs(),
         sidecar=sidecar or MemorySidecar(),
         clock=clock,
         random=random,

@@ -1,7 +1,6 @@
 """The service that initiates trips, with stand-ins for all that its sidecar is to it."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from chassis.cloudevents import CloudEvent, envelope
@@ -15,37 +14,20 @@ from testkit import MemoryBroker, MemoryEngine, MemoryStore, memory_ports
 from testkit.trips import TRIP, TRIP_ID, say
 
 
-class Jobs:
-    """Notes what is scheduled and deleted, in the one story of all that happens."""
-
-    def __init__(self, story: list[str]) -> None:
-        self.story = story
-        self.failures: list[Exception] = []
-
-    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
-        self.story.append(f"schedule {name}")
-
-    async def delete(self, name: str) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
-        self.story.append(f"delete {name}")
-
-
 class Trips(Service):
     """The service that initiates trips, with stand-ins for all of its sidecar."""
 
-    def __init__(self, participants: Participants | None = None) -> None:
-        self.story: list[str] = []
-        self.memory, self.bus, self.jobs = MemoryStore(), MemoryBroker(), Jobs(self.story)
+    def __init__(
+        self,
+        participants: Participants | None = None,
+        memory: MemoryStore | None = None,
+        bus: MemoryBroker | None = None,
+    ) -> None:
+        """A second replica has the store and the broker of the first one."""
+        self.memory, self.bus = memory or MemoryStore(), bus or MemoryBroker()
         self.engine = MemoryEngine()
         ports = memory_ports(
-            store=self.memory,
-            broker=self.bus,
-            jobs=self.jobs,
-            engine=self.engine,
-            participants=participants,
+            store=self.memory, broker=self.bus, engine=self.engine, participants=participants
         )
         super().__init__(ServiceSettings(app_id="trips"), title="Trips", ports=ports)
 

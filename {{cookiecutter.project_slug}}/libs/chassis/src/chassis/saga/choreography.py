@@ -43,7 +43,8 @@ class Choreography:
         return self._end(await self._records.start(*start_of(started), self.style, tx), tx)
 
     async def _follow(self, reply: Message, tx: Transaction) -> Message | None:
-        return self._end(await self._records.record(reply, tx), tx)
+        known = await self._records.load(reply.subject, tx)
+        return self._end(self._records.record(known, reply, tx), tx)
 
     def _end(self, progress: Progress, tx: Transaction) -> Message | None:
         # What the end says may be known from the start alone.

@@ -1,11 +1,12 @@
 """Hybrid: a process manager publishes commands, and goes on when the replies come.
 
 A reply is a message like any other: the record of the process, the inbox record and the next
-commands are one transaction, and the commands are published after it.
+commands are one transaction, and the commands are published after it. The sweep of what has not
+ended (`chassis.unfinished`) looks at each process for what is late, so a time limit survives every
+crash.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import ClassVar
 
 from pydantic import BaseModel
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from chassis.cloudevents import CloudEvent, derived_id, envelope
 from chassis.handlers import Handlers, Outcome, Request, returns, step
 from chassis.inbox import to_its_topic
-from chassis.messages import Message, topic_of, type_of
+from chassis.messages import Message, topic_of
 from chassis.refusal import CommandRefused
 from chassis.saga.declaration import Saga
 from chassis.saga.manager import Given, Manager
@@ -23,14 +24,9 @@ from chassis.saga.runner import Initiator, start_event
 from chassis.saga.styles import Style
 from chassis.transaction import Transaction
 
-#: Between two looks at a process for what is late.
-LOOK_EVERY = timedelta(seconds=15)
-#: Longer than any attempt to record the start of a process takes.
-STARTS_WITHIN = timedelta(minutes=10)
-
 
 class LookAt(BaseModel):
-    """The message of the process's job: see what is late."""
+    """The message of the sweep: see what of the process is late."""
 
     version: ClassVar[int] = 1
 
@@ -55,8 +51,7 @@ class Hybrid:
         replies.on(*self.saga.replies, CommandRefused, topic=self.saga.replies_topic)(
             outcomes(self._reply)
         )
-        service.await_replies(replies, to_its_topic, then=self._forget_job)
-        service.timers.on(self.saga.name, self._look_at)
+        service.await_replies(replies, to_its_topic)
 
     @property
     def _manager(self) -> Manager:
@@ -68,9 +63,7 @@ class Hybrid:
         known = await service.look_up(self._records.key(started.subject), Progress)
         if known is not None and known.started is not None and not self._runs(known):
             return
-        # Order matters: without its job, nobody would look for what is late. A job whose process
-        # never comes to be ends itself.
-        await service.timers.start(self.saga.name, started.subject, LOOK_EVERY)
+        # One commit: the record, and its place in the list that is swept for what is late.
         event = start_event(service, self.saga, started)
         await service.processor.process(event, step(self._start, self.saga.started_by))
 
@@ -92,37 +85,28 @@ class Hybrid:
                 return None
             progress = self._manager.refuse(found, refused, reply.reason)
         else:
-            progress = await self._records.record(reply, tx)
+            known = await self._records.load(reply.subject, tx)
+            progress = self._records.record(known, reply, tx)
         return self._go_on(*self._manager.advance(progress, tx.now), tx)
 
     async def _look(self, look_at: LookAt, tx: Transaction) -> Outcome:
         progress = await self._records.load(look_at.id, tx)
         return self._go_on(*self._manager.look(progress, tx.now), tx)
 
-    async def _look_at(self, id: str, age: timedelta) -> bool:
-        """Whether to go on looking."""
-        progress = await self._service.look_up(self._records.key(id), Progress)
-        if progress is None or progress.started is None:
-            # Its start may be on the way to the store: a job that ends now would be missing.
-            return age < STARTS_WITHIN
-        if not self._runs(progress):
-            return False
+    async def look_at(self, progress: Progress) -> None:
+        """Give again, or give up, what is late. Raises `Unavailable`."""
         now = self._service.clock.now()
+        # Of many looks few find something late: the others must not leave records in the inbox.
+        if self._manager.look(progress, now) == (progress, []):
+            return
         event = envelope(
-            LookAt(id=id),
-            id=derived_id(self.saga.name, id, "look", now.isoformat()),
+            LookAt(id=progress.id),
+            id=derived_id(self.saga.name, progress.id, "look", now.isoformat()),
             source=self._service.settings.app_id,
             traceparent=progress.traceparent,
             time=now,
         )
-        # Of many looks few find something late: the others must not leave records in the inbox.
-        if self._manager.look(progress, event.time) != (progress, []):
-            await self._service.processor.process(event, step(self._look, LookAt))
-        return True
-
-    async def _forget_job(self, reply: CloudEvent, outcomes: Sequence[CloudEvent]) -> None:
-        if {outcome.type for outcome in outcomes} & set(map(type_of, self.saga.ends)):
-            await self._service.timers.stop(self.saga.name, reply.subject)
+        await self._service.processor.process(event, step(self._look, LookAt))
 
     def _go_on(self, progress: Progress, given: Sequence[Given], tx: Transaction) -> Outcome:
         end = self._manager.end(progress)

@@ -1,29 +1,41 @@
 """The records of a saga's processes in the store of their initiator: load, change, put."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chassis.messages import Message
 from chassis.saga.declaration import Saga
-from chassis.saga.progress import Progress, Retry, State
+from chassis.saga.progress import Progress, State
 from chassis.saga.styles import Style
 from chassis.transaction import Transaction
-from chassis.unfinished import Unfinished
+from chassis.unfinished import Look, Unfinished
 
 
-def all_unfinished() -> Unfinished:
+def all_unfinished(look: Look) -> Unfinished:
     """The processes of all sagas of a service, each listed by the key of its record."""
-    return Unfinished(lambda key: key, Progress, lambda progress: progress.has_ended)
+    return Unfinished(lambda key: key, Progress, lambda progress: progress.has_ended, look)
 
 
 def record_key(saga: Saga, id: str) -> str:
     return f"process:{saga.name}:{id}"
 
 
+def saga_of(key: str) -> str:
+    """The name of the saga whose process has its record there."""
+    return key.split(":", 2)[1]
+
+
 class Records:
-    def __init__(self, saga: Saga, unfinished: Unfinished) -> None:
+    """`orphan_seconds`: how long replies are kept for a process that is not known to have begun.
+
+    Another saga may share their event, and then it never begins here.
+    """
+
+    def __init__(self, saga: Saga, unfinished: Unfinished, orphan_seconds: int) -> None:
         self.saga = saga
         self._unfinished = unfinished
+        self._orphan_seconds = orphan_seconds
 
     def key(self, id: str) -> str:
         return record_key(self.saga, id)
@@ -33,31 +45,33 @@ class Records:
 
     async def load(self, id: str, tx: Transaction) -> Progress:
         """A reply may come before what started the process is known here."""
-        progress = await self.find(id, tx)
-        if progress is None:
-            await self._unfinished.add(self.key(id), tx)
-            progress = Progress(id)
-        return progress
+        return await self.find(id, tx) or Progress(id)
 
     def put(self, progress: Progress, tx: Transaction) -> Progress:
-        tx.put(self.key(progress.id), progress)
+        # It is known to have begun once its style is.
+        seconds = self._orphan_seconds if progress.style is None else None
+        tx.put(self.key(progress.id), progress, ttl_seconds=seconds)
+        return progress
+
+    async def begun(self, id: str, style: Style, tx: Transaction) -> Progress:
+        """A process that has begun, although its start may not be known here yet."""
+        await tx.fetch(self.key(id), self._unfinished.key)
+        progress = await self.load(id, tx)
+        if progress.style is None:
+            # Order matters: it is listed with its record, so none is ever missing.
+            await self._unfinished.add(self.key(id), tx)
+            progress = replace(progress, style=style)
         return progress
 
     async def start(
         self, id: str, started: Mapping[str, Any], style: Style, tx: Transaction
     ) -> Progress:
         """`started`: the data of the message that starts the process."""
-        await tx.fetch(self.key(id), self._unfinished.key)
-        progress = await self.load(id, tx)
+        progress = await self.begun(id, style, tx)
         return self.put(progress.start(style, started, tx.cause.time, tx.cause.traceparent), tx)
 
-    async def record(self, reply: Message, tx: Transaction) -> Progress:
-        progress = await self.load(reply.subject, tx)
+    def record(self, progress: Progress, reply: Message, tx: Transaction) -> Progress:
         return self.put(progress.record(self.saga, reply, tx.cause.time), tx)
-
-    async def retry(self, id: str, retrying: Sequence[Retry], tx: Transaction) -> Progress:
-        progress = await self.load(id, tx)
-        return self.put(progress.retry(self.saga, retrying), tx)
 
     def complete(self, progress: Progress, tx: Transaction) -> Message:
         """A process ends when its initiator decides so. The first end stands."""

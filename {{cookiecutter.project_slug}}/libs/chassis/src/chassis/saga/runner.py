@@ -14,7 +14,6 @@ from chassis.saga.styles import Style
 from chassis.settings import ServiceSettings
 from chassis.subscriptions import Then
 from chassis.telemetry import traceparent
-from chassis.timers import Timers
 from chassis.workflow_host import WorkflowHost
 from chassis.workflows import Workflows
 
@@ -28,7 +27,6 @@ class Initiator(Protocol):
     broker: Broker
     clock: Clock
     processor: Processor
-    timers: Timers
 
     @property
     def workflows(self) -> WorkflowHost: ...
@@ -36,7 +34,7 @@ class Initiator(Protocol):
     def subscribe(self, events: Handlers) -> None: ...
 
     def await_replies(
-        self, replies: Handlers, destination: Destination | None, then: Then
+        self, replies: Handlers, destination: Destination | None, then: Then | None = None
     ) -> None: ...
 
     def host(self, *workflows: Workflows) -> None: ...

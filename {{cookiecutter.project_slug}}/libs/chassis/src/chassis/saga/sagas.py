@@ -2,8 +2,9 @@
 
 from chassis.messages import Message
 from chassis.saga.declaration import Saga
+from chassis.saga.hybrid import Hybrid
 from chassis.saga.progress import Progress
-from chassis.saga.records import Records, all_unfinished
+from chassis.saga.records import Records, all_unfinished, saga_of
 from chassis.saga.runner import Initiator, Runner
 from chassis.saga.styles import Style
 
@@ -11,7 +12,7 @@ from chassis.saga.styles import Style
 class Sagas:
     def __init__(self, service: Initiator) -> None:
         self._service = service
-        self.unfinished = all_unfinished()
+        self.unfinished = all_unfinished(self._look_at)
         self._records: dict[str, Records] = {}
         self._runners: dict[tuple[str, Style], Runner] = {}
 
@@ -22,10 +23,19 @@ class Sagas:
             if (name, runner.style) in self._runners:
                 raise ValueError(f"the saga {name} has its {runner.style} already")
             self._runners[name, runner.style] = runner
-            records = self._records.setdefault(name, Records(runner.saga, self.unfinished))
+            records = self._records.setdefault(name, self._new_records(runner.saga))
             if records.saga is not runner.saga:
                 raise ValueError(f"two sagas are started by {name}")
             runner.join(self._service, records)
+
+    def _new_records(self, saga: Saga) -> Records:
+        return Records(saga, self.unfinished, self._service.settings.inbox_ttl_seconds)
+
+    async def _look_at(self, key: str, progress: Progress) -> None:
+        """Only the process manager has time limits of its own: workflows have their engine's."""
+        runner = self._runners.get((saga_of(key), progress.style)) if progress.style else None
+        if isinstance(runner, Hybrid):
+            await runner.look_at(progress)
 
     @property
     def runners(self) -> tuple[Runner, ...]:

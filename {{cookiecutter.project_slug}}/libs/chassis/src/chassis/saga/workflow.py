@@ -175,7 +175,8 @@ async def record_end(ended: Ended, service: Host) -> Ended:
 async def record_reply(runner: WorkflowRunner, reply: Message, tx: Transaction) -> None:
     """What a participant answered becomes a step of the record; a refusal is none."""
     if not isinstance(reply, CommandRefused):
-        await runner.records.record(reply, tx)
+        progress = await runner.records.begun(reply.subject, runner.style, tx)
+        runner.records.record(progress, reply, tx)
 
 
 def complete(runner: WorkflowRunner, reply: CloudEvent) -> CloudEvent:
@@ -208,7 +209,8 @@ async def record_retries(question: Question, runner: WorkflowRunner, service: Ho
     )
 
     async def record(retries: RecordRetries, tx: Transaction) -> None:
-        await runner.records.retry(retries.id, retries.retrying, tx)
+        progress = await runner.records.begun(retries.id, runner.style, tx)
+        runner.records.put(progress.retry(runner.saga, retries.retrying), tx)
 
     try:
         await service.processor.process(event, step(record, RecordRetries), to_the_caller)

@@ -5,7 +5,6 @@ It finds the process that calls by the loop that runs.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from typing import TypeVar
 
 from chassis.cloudevents import CloudEvent
@@ -36,6 +35,7 @@ class SimulatedSidecar:
         def happen() -> None:
             world.store(app_id).commit(writes)
             world.commits += [(app_id, write) for write in writes]
+            world.sweep(app_id)
 
         await self._effect(what, faults.COMMIT, happen)
 
@@ -46,16 +46,6 @@ class SimulatedSidecar:
         await self._effect(
             f"publish {topic} of {about}", faults.PUBLISH, lambda: broker.publish(topic, sent)
         )
-
-    async def schedule(self, name: str, every: timedelta, data: bytes) -> None:
-        world, app_id = around(), here().member.app_id
-        await self._effect(
-            f"schedule {name}", faults.SCHEDULE, lambda: world.schedule(app_id, name, every, data)
-        )
-
-    async def delete(self, name: str) -> None:
-        jobs, job = around().jobs, (here().member.app_id, name)
-        await self._effect(f"delete job {name}", faults.SCHEDULE, lambda: jobs.pop(job, None))
 
     async def _effect(self, what: str, can_fail: Sequence[Fault], happen: Callable[[], T]) -> T:
         process = here()

@@ -71,7 +71,6 @@ def ports() -> Ports:
         broker=sidecar,
         participants=SimulatedParticipants(),
         engine=SimulatedHosting(),
-        jobs=sidecar,
         sidecar=MemorySidecar(),
         clock=VirtualTime(),
         random=NoJitter(),

@@ -5,9 +5,9 @@ service invocation, dead letters and workflow host. Simulated are the broker, th
 workflow engine, the network and the clock.
 """
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from chassis.cloudevents import CloudEvent, envelope
@@ -17,7 +17,8 @@ from chassis.errors import Unavailable
 from chassis.inbox import inbox_key
 from chassis.messages import Message, topic_of
 from chassis.ports import Write
-from chassis.timers import Started
+from chassis.saga import Progress
+from chassis.unfinished import SWEEP_SECONDS
 from testkit.simulation import faults
 from testkit.simulation.broker import Published, SimulatedBroker
 from testkit.simulation.choices import Choices
@@ -40,8 +41,8 @@ MAX_STEPS = 1_500
 
 #: After these a client asks again: for want of an answer, at a 5xx, or at one of somebody between.
 NO_ANSWER = (Unavailable, TimeoutError, RuntimeError, HttpError)
-#: For so long nothing of a topic gets through. It is more than a process manager takes to its first
-#: look at a process, so that some steps are given up meanwhile.
+#: For so long nothing of a topic gets through. It is more than it takes to the first sweep, so that
+#: some steps are given up meanwhile.
 HELD_SECONDS = 20.0
 
 Work = Callable[[Process], Coroutine[Any, Any, T]]
@@ -92,8 +93,8 @@ class World:
         #: The commands of service invocation, each as often as it was given.
         self.asked: list[CloudEvent] = []
         self.broker = SimulatedBroker(self, subscribers)
-        #: By service and name: each is the scheduling that counts.
-        self.jobs: dict[tuple[str, str], object] = {}
+        #: The services of which a replica sweeps next, as each does every few seconds.
+        self._sweeping: set[str] = set()
         self.engine = SimulatedEngine(self, twice=twice)
         self._workflows = workflows
         self._processes = {
@@ -149,20 +150,36 @@ class World:
         """For so many seconds more."""
         return max(0.0, self._held.get((app_id, topic), 0.0) - self.clock.now)
 
-    def schedule(self, app_id: str, name: str, every: timedelta, data: bytes) -> None:
-        """A job calls one of the service's replicas at each interval, until it is deleted."""
-        scheduling = self.jobs[app_id, name] = object()
+    def sweep(self, app_id: str) -> None:
+        """One of the service's replicas sweeps, once a process of it waits for too long.
 
-        def due() -> None:
-            if self.jobs.get((app_id, name)) is scheduling:
-                self.later(every.total_seconds(), due)
-                self._call(None, app_id, f"job {name}", call, lambda _: None)
+        In truth each sweeps every few seconds for ever. A sweep that has nothing to look at would
+        only keep the run from coming to its end.
+        """
+        due = min(self._due(app_id), default=None)
+        if due is None or app_id in self._sweeping:
+            return
+        self._sweeping.add(app_id)
 
-        async def call(process: Process) -> None:
-            body = Started.model_validate_json(data)
-            await process.member.endpoints["/job/{name:path}"](name, body)
+        async def sweep(process: Process) -> None:
+            service = process.service
+            await service.sagas.unfinished.sweep(service.store, service.clock.now())
 
-        self.later(every.total_seconds(), due)
+        def swept(_: object) -> None:
+            self._sweeping.discard(app_id)
+            self.sweep(app_id)
+
+        self.later(
+            max(SWEEP_SECONDS, (due - self.clock.time).total_seconds()),
+            lambda: self._call(None, app_id, "sweep", sweep, swept),
+        )
+
+    def _due(self, app_id: str) -> Iterator[datetime]:
+        """When the process managers of the service give again what is not answered."""
+        store = self.store(app_id)
+        for key in store.keys("process:"):
+            progress = store.get(key, Progress)
+            yield from () if progress is None else (asked.due for asked in progress.asked)
 
     def store(self, app_id: str) -> Table:
         return self._stores[app_id]
