@@ -60,8 +60,8 @@ def running(instance_ids: list[str]) -> Iterator[Recording]:
         except grpc.RpcError as error:
             raise StackError(
                 f"no history of {instance_id} from the sidecar of {HOST} at port {port}: "
-                f"{error.details()}. Is it up (make up), and is that the id of an order whose "
-                "style runs as a workflow?"
+                f"{error.details()}. Is it up (make up), and is that <saga>.<id> of a process "
+                "whose style runs as a workflow?"
             ) from error
         yield Recording(HOST, instance_id, tuple(events))
 
@@ -94,7 +94,8 @@ def keep(name: str, recording: Recording) -> None:
 
 def main(
     instances: Annotated[
-        list[str] | None, typer.Argument(help="Workflows of the running system, by their ids.")
+        list[str] | None,
+        typer.Argument(help="Workflows that run now, by id: <saga>.<id>."),
     ] = None,
 ) -> bool:
     """Keep histories that later workflows must fit: of running ones, or each new way of the code.

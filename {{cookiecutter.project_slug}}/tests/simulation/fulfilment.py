@@ -9,6 +9,7 @@ from fastapi import Response
 
 from chassis import derived_id, topic_of
 from chassis.saga import Style
+from chassis.saga.subjects import instance_id
 from contracts import OrderPlaced, ReserveStock
 from inventory import main as inventory
 from inventory.api import Receipt, post_receipt
@@ -137,7 +138,7 @@ class Run:
             return
         command = ReserveStock(order_id=order_id, order=order)
         # The process manager's, and a workflow's.
-        for of in ((FULFILMENT.name, ours), (ours,)):
+        for of in ((FULFILMENT.name, ours), (instance_id(FULFILMENT, ours),)):
             id = derived_id(*of, topic_of(ReserveStock))
             self._world.publish(command, id=id, source="somebody-else")
 

@@ -4,6 +4,8 @@ import asyncio
 
 from dapr.ext.workflow import DaprWorkflowClient, WorkflowHistoryEventType
 
+from chassis.saga.subjects import instance_id
+from orders.saga import FULFILMENT
 from tests.demo.client import Client
 from tests.demo.mix import Kind
 from tests.system.orders_of import ended, stocked
@@ -18,9 +20,10 @@ async def test_the_workflow_client_shows_the_instance_and_its_history(
     sidecar = DaprWorkflowClient("127.0.0.1", str(workspace.apps["orders"].grpc_port))
 
     known = await asyncio.to_thread(lambda: set(sidecar.iter_workflow_instance_ids()))
-    history = await asyncio.to_thread(sidecar.get_workflow_history, order_id)
+    id = instance_id(FULFILMENT, order_id)
+    history = await asyncio.to_thread(sidecar.get_workflow_history, id)
 
-    assert order_id in known
+    assert id in known
     kinds = {event.event_type for event in history}
     assert WorkflowHistoryEventType.EXECUTION_STARTED in kinds
     assert WorkflowHistoryEventType.TASK_COMPLETED in kinds

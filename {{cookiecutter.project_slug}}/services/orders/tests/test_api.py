@@ -213,7 +213,7 @@ async def test_an_order_is_orchestrated_by_a_workflow_under_its_id(
     client: httpx.AsyncClient, engine: MemoryEngine, broker: MemoryBroker
 ) -> None:
     order_id = (await place(client, style="orchestration")).json()["order_id"]
-    assert [id for _, id in engine.begun] == [order_id]
+    assert [id for _, id in engine.begun] == [f"order-placed.{order_id}"]
     assert not broker.published
 
     order = (await client.get(f"/orders/{order_id}")).json()

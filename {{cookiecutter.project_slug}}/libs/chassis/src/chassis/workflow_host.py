@@ -88,7 +88,7 @@ class WorkflowHost:
 
         Raises `Unavailable`, `TooLarge`, and `Rejected` for what can be no id.
         """
-        if not _is_id(instance_id):
+        if not is_id(instance_id):
             raise Rejected(f"{instance_id[:50]!r} is no id of a workflow")
         try:
             await self._call(
@@ -100,14 +100,15 @@ class WorkflowHost:
         except AlreadyRunning:
             log.info("workflow %s runs already", instance_id)
 
-    async def raise_event(self, event: CloudEvent) -> None:
-        """Hand a reply to the workflow whose id is its subject, which waits for its cause.
+    async def raise_event(self, event: CloudEvent, instance_id: str | None = None) -> None:
+        """Hand a reply to the workflow that waits for its cause; its id is the reply's subject.
 
         A late or repeated reply finds nobody waiting for that name, and is dropped by the engine.
         So is one whose workflow has ended, and was purged since: there is nothing left to do.
         Raises `Unavailable` and `TooLarge`.
         """
-        if not await self.raise_named(event.subject, str(event.causationid), event):
+        instance_id = event.subject if instance_id is None else instance_id
+        if not await self.raise_named(instance_id, str(event.causationid), event):
             log.info("no workflow waits for %s any more: it is purged", event.type)
 
     async def raise_named(self, instance_id: str, name: str, content: BaseModel) -> bool:
@@ -117,7 +118,7 @@ class WorkflowHost:
         purged yet, ignores it. Raises `Unavailable` and `TooLarge`.
         """
         try:
-            if not _is_id(instance_id):
+            if not is_id(instance_id):
                 raise Gone
             await self._call(
                 f"event {name} for {instance_id}",
@@ -209,7 +210,7 @@ class Gone(Exception):
     """There is no instance with this id, or not any more."""
 
 
-def _is_id(instance_id: str) -> bool:
+def is_id(instance_id: str) -> bool:
     """Whether the engine can have a workflow of this id.
 
     It makes an id of its own for an empty one, and job names of all others.

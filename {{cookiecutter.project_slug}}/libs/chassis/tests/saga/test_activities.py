@@ -28,6 +28,7 @@ from testkit.trips import (
     say,
 )
 
+WORKFLOW_ID = f"{TRIP.name}.{TRIP_ID}"
 WORKFLOWS = [Style.ORCHESTRATION, Style.HYBRID]
 COMMAND = envelope(say(BookRoom), id="1", source="trips", traceparent=None)
 REPLY = envelope(say(RoomBooked), id="2", source="rooms", traceparent=None, causationid="1")
@@ -92,11 +93,11 @@ def ended(end: Message, style: Style = Style.HYBRID, failed_step: str | None = N
 
 
 @pytest.mark.parametrize("style", WORKFLOWS)
-async def test_a_workflow_begins_under_the_subject_and_its_process_is_known(
+async def test_a_workflow_begins_under_its_saga_and_subject_and_its_process_is_known(
     trips: Trips, style: Style
 ) -> None:
     await trips.sagas.begin(TRIP, style, say(TRIP.started_by))
-    assert trips.engine.begun == [(f"trip-requested-{style}", TRIP_ID)]
+    assert trips.engine.begun == [(f"trip-requested-{style}", WORKFLOW_ID)]
     assert process(trips).style is style
 
 
@@ -123,7 +124,7 @@ async def test_a_reply_over_pubsub_is_recorded_once_and_handed_over_each_time(
     for _ in range(2):
         await trips.reply(RoomBooked, causationid="1")
     assert events(trips) == ["RoomBooked"]
-    assert trips.engine.raised == [(TRIP_ID, "1"), (TRIP_ID, "1")]
+    assert trips.engine.raised == [(WORKFLOW_ID, "1"), (WORKFLOW_ID, "1")]
 
 
 HELD = envelope(say(DepositHeld), id="4", source="billing", traceparent=None, causationid="1")

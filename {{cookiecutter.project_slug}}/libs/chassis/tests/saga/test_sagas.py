@@ -1,10 +1,15 @@
+from collections.abc import Callable
+
 import pytest
 
+from chassis import envelope
+from chassis.errors import Rejected
 from chassis.saga import Choreography, Hybrid, HybridWorkflow, Orchestration, Saga, Style
+from chassis.saga.runner import Runner
 from chassis.unfinished import Page
 from testkit import running
 from testkit.trip_service import Trips
-from testkit.trips import TOUR, TRIP, TRIP_ID, say
+from testkit.trips import TOUR, TRIP, TRIP_ID, RoomBooked, say
 
 
 @pytest.fixture
@@ -63,6 +68,55 @@ async def test_the_progress_of_a_process_is_that_of_its_saga(trips: Trips) -> No
         assert progress is not None
         assert progress.started == {"trip": TRIP_ID, "guest": "ada", "nights": 2}
         assert await trips.sagas.progress(TOUR, TRIP_ID) is None
+
+
+ALL_STYLES = [Choreography, Orchestration, Hybrid]
+
+
+async def test_two_sagas_run_workflows_for_one_subject(trips: Trips) -> None:
+    trips.sagas.run(Orchestration(TRIP), Orchestration(TOUR))
+    async with running(trips):
+        for saga in (TRIP, TOUR):
+            await trips.sagas.begin(saga, Style.ORCHESTRATION, say(saga.started_by))
+    assert trips.engine.begun == [
+        ("trip-requested-orchestration", f"trip-requested.{TRIP_ID}"),
+        ("tour-requested-orchestration", f"tour-requested.{TRIP_ID}"),
+    ]
+
+
+async def test_a_reply_to_another_saga_keeps_no_workflow_from_beginning(trips: Trips) -> None:
+    trips.sagas.run(Choreography(TRIP), Orchestration(TRIP))
+    async with running(trips):
+        event = envelope(say(RoomBooked), id="1", source="rooms", traceparent=None)
+        await trips.deliver(event, "room-booked")
+        await trips.sagas.begin(TRIP, Style.ORCHESTRATION, say(TRIP.started_by))
+    assert len(trips.engine.begun) == 1
+
+
+@pytest.mark.parametrize("runner", ALL_STYLES)
+@pytest.mark.parametrize(
+    "id", ["", "a/b", "a\\b", "a#b", "a?b", "a||b", "a\0b", "\ud800", "x" * 241]
+)
+async def test_what_can_be_no_id_begins_in_no_style(
+    trips: Trips, runner: Callable[[Saga], Runner], id: str
+) -> None:
+    trips.sagas.run(runner(TRIP))
+    async with running(trips):
+        with pytest.raises(Rejected, match=r"is no (id of a process of trip-requested: |key: )"):
+            await trips.sagas.begin(TRIP, runner(TRIP).style, say(TRIP.started_by, trip=id))
+    assert not trips.engine.begun
+    assert not any(trips.bus.published.values())
+
+
+@pytest.mark.parametrize("runner", ALL_STYLES)
+@pytest.mark.parametrize("id", [" ", "ü", ".", "a|b", "x" * 240])
+async def test_what_can_be_an_id_begins_in_every_style(
+    trips: Trips, runner: Callable[[Saga], Runner], id: str
+) -> None:
+    trips.sagas.run(runner(TRIP))
+    async with running(trips):
+        await trips.sagas.begin(TRIP, runner(TRIP).style, say(TRIP.started_by, trip=id))
+        assert await trips.sagas.progress(TRIP, id) is not None
 
 
 async def test_what_has_begun_is_listed_as_unfinished(trips: Trips) -> None:

@@ -20,6 +20,7 @@ from chassis.saga.declaration import Saga
 from chassis.saga.records import Records
 from chassis.saga.runner import Initiator
 from chassis.saga.styles import Style
+from chassis.saga.subjects import instance_id
 from chassis.saga.workflow import (
     Host,
     WorkflowRunner,
@@ -51,7 +52,8 @@ class HybridWorkflow(WorkflowRunner):
         await record_reply(self, reply, tx)
 
     async def _hand_over(self, reply: CloudEvent, _: Sequence[CloudEvent]) -> None:
-        await self._service.workflows.raise_event(complete(self, reply))
+        id = instance_id(self.saga, reply.subject)
+        await self._service.workflows.raise_event(complete(self, reply), id)
 
 
 def _asking(ctx: DaprWorkflowContext, calls: Calls) -> Ask:

@@ -7,6 +7,7 @@ from chassis.saga.progress import Progress
 from chassis.saga.records import Records, all_unfinished, saga_of
 from chassis.saga.runner import Initiator, Runner
 from chassis.saga.styles import Style
+from chassis.saga.subjects import check_subject
 
 
 class Sagas:
@@ -54,9 +55,12 @@ class Sagas:
     async def begin(self, saga: Saga, style: Style, started: Message) -> None:
         """Start a process, once however often it is called for one subject.
 
-        Raises `Unavailable`: then it may have begun, and is to be called again.
+        Raises `Unavailable`: then it may have begun, and is to be called again. Raises `Rejected`
+        for a subject that can be no id.
         """
-        await self.runner(saga.name, style).begin(started)
+        runner = self.runner(saga.name, style)
+        check_subject(saga, started.subject)
+        await runner.begin(started)
 
     async def progress(self, saga: Saga, id: str) -> Progress | None:
         """How far the process is; None if it is not known."""

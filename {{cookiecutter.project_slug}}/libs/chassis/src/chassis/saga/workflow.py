@@ -25,6 +25,7 @@ from chassis.saga.records import Records, start_of
 from chassis.saga.runner import Initiator, start_event
 from chassis.saga.sagas import Sagas
 from chassis.saga.styles import Style
+from chassis.saga.subjects import instance_id
 from chassis.telemetry import traceparent
 from chassis.transaction import Transaction
 from chassis.workflows import Calls, Workflow, Workflows
@@ -84,11 +85,12 @@ class WorkflowRunner:
         service.publishes(*self.saga.ends, *self.saga.commands)
 
     async def begin(self, started: Message) -> None:
-        """Start the workflow under the subject. Once the engine has it, the process is accepted."""
+        """Start the workflow. Once the engine has it, the process is accepted."""
         service, id = self._service, started.subject
         # The engine takes an id again once its workflow has ended; the process must not begin
         # twice. It is known here as soon as a step of it is recorded.
-        if await service.look_up(self.records.key(id), Progress) is None:
+        known = await service.look_up(self.records.key(id), Progress)
+        if known is None or known.style is None:
             start = Start(
                 style=self.style,
                 app_id=service.settings.app_id,
@@ -98,7 +100,7 @@ class WorkflowRunner:
                 timeout=service.settings.step_timeout,
                 replyto=self.saga.replies_topic,
             )
-            await service.workflows.begin(self._workflow, id, start)
+            await service.workflows.begin(self._workflow, instance_id(self.saga, id), start)
         event = start_event(service, self.saga, started)
         await service.processor.process(
             event, step(self._start, self.saga.started_by), to_the_caller
