@@ -71,8 +71,12 @@ def envelope(
     replyto: str | None = None,
     causationid: str | None = None,
     time: datetime | None = None,
+    exclude_unset: bool = False,
 ) -> CloudEvent:
-    """Wrap a message that this service sends, by default now."""
+    """Wrap a message that this service sends, by default now.
+
+    `exclude_unset`: without the defaults of its class, which may be others in the next release.
+    """
     return CloudEvent(
         id=id,
         source=source,
@@ -82,7 +86,8 @@ def envelope(
         traceparent=traceparent,
         replyto=replyto,
         causationid=causationid,
-        data=message.model_dump(mode="json"),
+        # A command may be made of what an older release has recorded: see `Saga.make`.
+        data=message.model_dump(mode="json", exclude_unset=exclude_unset, warnings=False),
     )
 
 

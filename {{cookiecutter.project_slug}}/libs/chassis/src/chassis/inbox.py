@@ -161,5 +161,6 @@ class Inbox:
                 replyto=outcome.replyto if isinstance(outcome, Request) else None,
                 causationid=event.id,
                 time=now,
+                exclude_unset=isinstance(outcome, Request),
             ),
         )

@@ -22,7 +22,9 @@ class Message(Protocol):
     @classmethod
     def model_validate(cls, obj: Any, /) -> Self: ...
 
-    def model_dump(self, *, mode: str, exclude_unset: bool = False) -> dict[str, Any]: ...
+    def model_dump(
+        self, *, mode: str, exclude_unset: bool = False, warnings: bool = True
+    ) -> dict[str, Any]: ...
 
 
 @cache

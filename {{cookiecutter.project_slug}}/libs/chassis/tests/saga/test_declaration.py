@@ -1,7 +1,10 @@
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, cast
+from uuid import UUID
 
 import pytest
+from pydantic import Field, create_model
 
+from chassis.cloudevents import envelope
 from chassis.messages import Message
 from chassis.saga import Kind, Saga, Step
 from testkit.trips import (
@@ -138,6 +141,27 @@ def test_two_steps_of_one_command_are_refused() -> None:
 def test_two_commands_of_one_name_are_refused() -> None:
     other = type("BookRoom", (ConfirmRoom,), {})
     assert why_not(ROOM, Step(other, at="rooms")) == "two steps give one command, BookRoom"
+
+
+def test_two_commands_of_one_topic_are_refused() -> None:
+    class Reserve(TripMessage):
+        topic: ClassVar[str] = "book-room"
+        done: ClassVar[type[Message]] = Booked
+
+    assert why_not(ROOM, Step(Reserve, at="rooms")) == (
+        "BookRoom and Reserve have one topic, book-room"
+    )
+
+
+def test_a_list_as_a_stage_is_refused() -> None:
+    assert why_not([ROOM, DEPOSIT]) == ("a stage is a tuple of steps, or one step, and not a list")
+
+
+@pytest.mark.parametrize("done", [None, "RoomBooked"])
+def test_an_answer_that_is_no_class_is_refused(done: Any) -> None:
+    other = message("Other")
+    other.done = done
+    assert why_not(Step(other, at="rooms")).startswith("Other does not say which event answers it")
 
 
 def test_an_undo_of_two_steps_is_refused() -> None:
@@ -299,3 +323,91 @@ def test_what_cancels_says_the_step_and_the_reason() -> None:
     assert cancelled == TripCancelled(
         trip="trip-1", guest="ada", failed_step="PayTrip", reason="no money"
     )
+
+
+def message(name: str, **kinds: Any) -> Any:
+    """A class of messages with these fields."""
+    fields: Any = {field: (kind, ...) for field, kind in kinds.items()}
+    return create_model(name, __base__=TripMessage, **fields)
+
+
+def taking(**kinds: Any) -> type[Message]:
+    """A command that takes these fields."""
+    command: Any = message("Take", **kinds)
+    command.done = Booked
+    return cast(type[Message], command)
+
+
+Code = Annotated[str, Field(pattern="^[A-Z]+$")]
+
+
+@pytest.mark.parametrize(
+    ("field", "kind", "why"),
+    [
+        ("guest", int, "guest of TripRequested is str, and of Take int"),
+        ("trip", UUID, "trip of TripRequested is str, and of Take UUID"),
+        ("nights", bool, "nights of TripRequested is int, and of Take bool"),
+        ("nights", Annotated[int, Field(le=10)], "nights of TripRequested is int, and of Take int"),
+        ("guest", Code, "guest of TripRequested is str, and of Take str"),
+        ("room", Literal["12"], "room of RoomBooked is str, and of Take typing.Literal['12']"),
+    ],
+)
+def test_a_field_that_is_said_in_another_type_is_refused(field: str, kind: Any, why: str) -> None:
+    assert why_not(ROOM, Step(taking(**{field: kind}), at="rooms")).startswith(why)
+
+
+@pytest.mark.parametrize("kind", [str, str | None, str | int, Any])
+def test_a_field_may_take_more_types_than_are_said(kind: Any) -> None:
+    saga(ROOM, Step(taking(guest=kind), at="rooms"))
+
+
+def test_a_field_with_the_same_constraint_is_taken_over() -> None:
+    class CodedRequest(TripMessage):
+        code: Annotated[str, Field(pattern="^[A-Z]+$")]
+
+    class Cancelled(TripMessage):
+        pass
+
+    saga(
+        Step(taking(code=Code), at="rooms"),
+        started_by=CodedRequest,
+        cancelled=Cancelled,
+    )
+
+
+def test_a_field_of_another_type_in_an_older_version_is_refused() -> None:
+    class RoomBookedV0(TripMessage):
+        topic: ClassVar[str] = "room-booked"
+        version: ClassVar[int] = 2
+
+        room: int
+
+    RoomBookedV0.__name__ = "RoomBookedV2"
+    assert why_not(ROOM, CONFIRM, older=[RoomBookedV0]).startswith(
+        "room of RoomBookedV2 is int, and of ConfirmRoom str"
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [
+        ("reason", Annotated[str, Field(min_length=1)]),
+        ("reason", Annotated[str, Field(max_length=100)]),
+        ("reason", Literal["full"]),
+        ("reason", int),
+        ("failed_step", Literal["PayTrip"]),
+    ],
+)
+def test_an_end_that_does_not_take_any_reason_is_refused(field: str, kind: Any) -> None:
+    kinds = {"failed_step": str, "reason": str} | {field: kind}
+    cancelled = message("Cancelled", **kinds)
+    assert f"{field} of Cancelled is " in why_not(ROOM, cancelled=cancelled)
+
+
+def test_what_an_older_release_has_recorded_is_sent_as_it_is() -> None:
+    """Only the participant says that it does nothing."""
+    take = saga(ROOM, Step(taking(room=str), at="rooms")).steps[1].command
+    command = saga(ROOM, Step(take, at="rooms")).make(take, STARTED, {"RoomBooked": {"room": 12}})
+    event = envelope(command, id="1", source="trips", traceparent=None, exclude_unset=True)
+    assert event.data == {"trip": "trip-1", "room": 12}
+    assert event.subject == "trip-1"

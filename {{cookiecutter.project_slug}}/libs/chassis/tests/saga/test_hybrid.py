@@ -1,13 +1,15 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
 import pytest
 
 from chassis import CommandRefused
 from chassis.cloudevents import CloudEvent, derived_id
 from chassis.errors import Unavailable, Unsent
-from chassis.saga import Hybrid, Orchestration, Progress, State, Style
+from chassis.messages import Message
+from chassis.saga import Hybrid, Orchestration, Progress, Saga, State, Step, Style
 from chassis.transaction import adapter
 from chassis.unfinished import SWEPT
 from testkit import running
@@ -17,9 +19,11 @@ from testkit.trips import (
     TRIP_ID,
     DepositHeld,
     DepositRefused,
+    PaymentRefused,
     RoomBooked,
     RoomConfirmed,
     RoomFreed,
+    TripMessage,
     TripPaid,
     VoucherSent,
     say,
@@ -47,15 +51,24 @@ async def sweep(trips: Trips) -> None:
     await trips.sagas.unfinished.sweep(trips.store, datetime.now(UTC))
 
 
-def make_late(trips: Trips, by: timedelta) -> None:
-    """As if all that is asked for had been asked for so long ago."""
+def record(trips: Trips, change: Callable[[dict[str, Any]], None]) -> None:
+    """As if the record of the process had been written otherwise."""
     progress = trips.progress()
     assert progress is not None
     content = adapter(Progress).dump_python(progress, mode="python")
-    for asked in content["asked"]:
-        asked["since"] -= by
-        asked["due"] -= by
+    change(content)
     trips.memory.put(f"process:{TRIP.name}:{TRIP_ID}", adapter(Progress).validate_python(content))
+
+
+def make_late(trips: Trips, by: timedelta) -> None:
+    """As if all that is asked for had been asked for so long ago."""
+
+    def earlier(content: dict[str, Any]) -> None:
+        for asked in content["asked"]:
+            asked["since"] -= by
+            asked["due"] -= by
+
+    record(trips, earlier)
 
 
 async def test_record_list_and_inbox_are_one_commit_before_the_process_is_accepted(
@@ -242,3 +255,51 @@ async def test_a_process_that_was_begun_in_another_style_is_left_to_it() -> None
         await begin(trips)
         await sweep(trips)
     assert trips.sent("book-room") == []
+
+
+async def test_an_undo_that_cannot_be_made_is_sent_as_it_is_and_made_again_after_an_upgrade(
+    trips: Trips,
+) -> None:
+    await begin(trips)
+    await trips.reply(RoomBooked, DepositHeld)
+    record(trips, lambda content: content["said"]["RoomBooked"].update(room=12))
+    await trips.reply(PaymentRefused)
+    (undo,) = trips.sent("return-deposit")
+    assert undo.data["room"] == 12
+    await trips.reply(CommandRefused(subject=TRIP_ID, reason="room: a text"), causationid=undo.id)
+    progress = trips.progress()
+    assert progress is not None
+    assert [each.command for each in progress.retrying] == ["ReturnDeposit"]
+    # As a release does that knows what the older one has recorded.
+    record(trips, lambda content: content["said"]["RoomBooked"].update(room="12"))
+    make_late(trips, timedelta(minutes=1))
+    await sweep(trips)
+    again = trips.sent("return-deposit")[-1]
+    assert again.data["room"] == "12"
+    assert again.id != undo.id
+
+
+async def test_a_command_says_what_was_said_and_not_the_defaults_of_its_class() -> None:
+    """A default of the next release must not change a command between two attempts."""
+
+    class Pack(TripMessage):
+        done: ClassVar[type[Message]] = RoomConfirmed
+
+        guest: str
+        bags: int = 1
+
+    class Packed(TripMessage):
+        pass
+
+    saga = Saga(
+        started_by=TRIP.started_by,
+        steps=(Step(Pack, at="rooms"),),
+        completed=Packed,
+        cancelled=TRIP.cancelled,
+    )
+    trips = Trips()
+    trips.sagas.run(Hybrid(saga))
+    async with running(trips):
+        await trips.sagas.begin(saga, Style.HYBRID, REQUESTED)
+    (command,) = trips.sent("pack")
+    assert command.data == {"trip": TRIP_ID, "guest": "ada"}

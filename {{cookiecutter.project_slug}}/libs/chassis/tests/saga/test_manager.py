@@ -9,8 +9,8 @@ import pytest
 
 from chassis.messages import Message
 from chassis.saga import Progress, Saga, State, Style
+from chassis.saga.declaration import MAX_REASON
 from chassis.saga.manager import FIRST_WAIT, LONGEST_WAIT, MAX_CAUSE, Given, Manager
-from chassis.saga.progress import MAX_REASON
 from testkit.trips import (
     TOUR,
     TRIP,

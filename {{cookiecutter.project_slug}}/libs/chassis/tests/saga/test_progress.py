@@ -9,8 +9,8 @@ import pytest
 
 from chassis.messages import Message
 from chassis.saga import Progress, Retry, Saga, State, Style, undone
+from chassis.saga.declaration import MAX_REASON
 from chassis.saga.progress import (
-    MAX_REASON,
     NEEDS_HUMAN_AFTER,
     failure,
     is_cancelled,

@@ -11,8 +11,8 @@ from chassis import CloudEvent, CommandRefused, derived_id, envelope
 from chassis.messages import Message, topic_of
 from chassis.saga import HybridWorkflow, Orchestration, Retry, Saga, Style
 from chassis.saga.asking import Question, Start
+from chassis.saga.declaration import MAX_REASON
 from chassis.saga.manager import MAX_CAUSE
-from chassis.saga.progress import MAX_REASON
 from chassis.saga.workflow import Ended
 from testkit import ActivityCall, EventWait, Played, activity_failed, play
 from testkit.trips import (

@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from chassis.cloudevents import CloudEvent, derived_id, envelope
 from chassis.messages import Message, name_of, topic_of
 from chassis.refusal import CommandRefused
-from chassis.saga.declaration import Kind, Saga, Stage, Step
+from chassis.saga.declaration import MAX_REASON, Kind, Saga, Stage, Step
 from chassis.saga.manager import LONGEST_WAIT, MAX_CAUSE
-from chassis.saga.progress import MAX_REASON, Retry, answers
+from chassis.saga.progress import Retry, answers
 from chassis.saga.styles import Style
 from chassis.saga.together import together
 from chassis.text import cut
@@ -230,6 +230,7 @@ class Steps:
                 self._saga.make(asked.command, self._start.started, self.said),
                 id=derived_id(self._ctx.instance_id, topic, *again),
                 time=asked.since,
+                exclude_unset=True,
             ),
             attempt=asked.failures + 1,
             retrying=retrying,
@@ -264,7 +265,9 @@ def now(ctx: DaprWorkflowContext) -> datetime:
     return ctx.current_utc_datetime.replace(tzinfo=UTC)
 
 
-def message(start: Start, content: Message, *, id: str, time: datetime) -> CloudEvent:
+def message(
+    start: Start, content: Message, *, id: str, time: datetime, exclude_unset: bool = False
+) -> CloudEvent:
     return envelope(
         content,
         id=id,
@@ -272,6 +275,7 @@ def message(start: Start, content: Message, *, id: str, time: datetime) -> Cloud
         traceparent=start.traceparent,
         replyto=start.replyto,
         time=time,
+        exclude_unset=exclude_unset,
     )
 
 

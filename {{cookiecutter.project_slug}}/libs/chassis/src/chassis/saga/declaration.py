@@ -4,19 +4,29 @@ The kinds of steps, and their order, are Garcia-Molina's and Salem's with Richar
 those that can be undone, then at most one pivot, then those that are asked until they are done.
 """
 
+import logging
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from chassis.messages import Message, name_of, topic_of
+from chassis.saga.field_types import fields, mismatches, unreadable
+from chassis.text import why_invalid
+
+log = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=Message)
 
 
 #: What the chassis itself knows of a process that is cancelled, by the name of a field.
 FAILURE = ("failed_step", "reason")
+#: Bytes of what a participant says when it refuses.
+MAX_REASON = 2_000
 
 
 class Kind(StrEnum):
@@ -97,9 +107,7 @@ class Saga:
         self.completed = completed
         self.cancelled = cancelled
         self.older = tuple(older)
-        self.stages: tuple[Stage, ...] = tuple(
-            step if isinstance(step, tuple) else (step,) for step in steps
-        )
+        self.stages: tuple[Stage, ...] = tuple(map(self._stage, steps))
         for why in problems(self):
             raise ValueError(f"the saga {self.name} cannot run: {why}")
 
@@ -156,15 +164,35 @@ class Saga:
         said: Mapping[str, Mapping[str, Any]],
         **also: str,
     ) -> M:
-        """A command of the saga, or its end. `said`: the data of replies by the reply's name."""
+        """A command of the saga, or its end. `said`: the data of replies by the reply's name.
+
+        The types of a declaration fit each other, but what an older release has recorded may not.
+        Then it is sent as it is: only its receiver may say that it does nothing, and does so by a
+        refusal, which is compensated, or shown and tried again under another id.
+        """
         step = self.commands.get(message)
         earlier = self.stages if step is None else self.stages[: self.stage_of(step)]
         known = {**started}
         for each in (each for stage in earlier for each in stage):
             known |= said.get(name_of(each.done), {})
         known |= also
-        return message.model_validate(
-            {name: known[name] for name in fields(message) if name in known}
+        data = {name: known[name] for name in fields(message) if name in known}
+        try:
+            return message.model_validate(data)
+        except ValidationError as error:
+            log.warning("%s of %s: %s", message.__name__, self.name, why_invalid(error))
+            made: M = message.model_construct(**data)  # type: ignore[attr-defined]
+            return made
+
+    def _stage(self, steps: Step | Stage) -> Stage:
+        if isinstance(steps, Step):
+            return (steps,)
+        if isinstance(steps, tuple) and all(isinstance(step, Step) for step in steps):
+            return steps
+        kind = type(steps).__name__
+        raise ValueError(
+            f"the saga {self.name} cannot run: a stage is a tuple of steps, or one step, "
+            f"and not a {kind}"
         )
 
     def stage_of(self, step: Step) -> int:
@@ -181,11 +209,7 @@ def problems(saga: Saga) -> Iterator[str]:
     yield from _twice(saga)
     yield from _order(saga)
     yield from _fields_missing(saga)
-
-
-def fields(message: type[Message]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = getattr(message, "model_fields", {})
-    return found
+    yield from _fields_of_other_types(saga)
 
 
 def _reply(command: type[Message]) -> type[Message]:
@@ -196,7 +220,7 @@ def _reply(command: type[Message]) -> type[Message]:
 def _replies_missing(saga: Saga) -> Iterator[str]:
     for step in saga.steps:
         for command in filter(None, (step.command, step.undo)):
-            if not hasattr(command, "done"):
+            if not isinstance(getattr(command, "done", None), type):
                 yield (
                     f"{command.__name__} does not say which event answers it: "
                     "`done: ClassVar = ...` in its class"
@@ -208,6 +232,7 @@ def _replies_missing(saga: Saga) -> Iterator[str]:
 def _twice(saga: Saga) -> Iterator[str]:
     # By name, as in the record of a process: two classes of one name are one there.
     commands: set[str] = set()
+    topics: dict[str, str] = {}
     replies = {name_of(each) for each in (saga.started_by, *saga.ends)}
     if len(replies) < 3:
         yield "its start and its two ends are not three messages"
@@ -215,6 +240,10 @@ def _twice(saga: Saga) -> Iterator[str]:
         for command in filter(None, (step.command, step.undo)):
             if command.__name__ in commands:
                 yield f"two steps give one command, {command.__name__}"
+            elif (other := topics.setdefault(topic_of(command), command.__name__)) != (
+                command.__name__
+            ):
+                yield f"{other} and {command.__name__} have one topic, {topic_of(command)}"
             commands.add(command.__name__)
         for reply in step.replies:
             if name_of(reply) in replies:
@@ -255,6 +284,29 @@ def _fields_missing(saga: Saga) -> Iterator[str]:
             known |= set(fields(step.done)).intersection(*map(fields, versions))
     yield from _missing(saga.completed, known)
     yield from _missing(saga.cancelled, started | set(FAILURE))
+
+
+def _fields_of_other_types(saga: Saga) -> Iterator[str]:
+    sources: defaultdict[str, list[type[Message]]] = defaultdict(list)
+    for start in saga.starts:
+        _says(start, sources)
+    of_start = {name: list(said) for name, said in sources.items() if name not in FAILURE}
+    for stage in saga.stages:
+        for command in (each for step in stage for each in (step.command, step.undo) if each):
+            yield from mismatches(command, sources)
+        for step in stage:
+            for reply in (step.done, *saga.older):
+                if name_of(reply) == name_of(step.done):
+                    _says(reply, sources)
+    yield from mismatches(saga.completed, sources)
+    yield from mismatches(saga.cancelled, of_start)
+    yield from unreadable(saga.cancelled, "failed_step", [step.name for step in saga.steps])
+    yield from unreadable(saga.cancelled, "reason", ["", "a reason", "x" * MAX_REASON])
+
+
+def _says(message: type[Message], sources: defaultdict[str, list[type[Message]]]) -> None:
+    for name in fields(message):
+        sources[name].append(message)
 
 
 def _missing(message: type[Message], known: Set[str]) -> Iterator[str]:

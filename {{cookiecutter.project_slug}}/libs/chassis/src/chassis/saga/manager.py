@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chassis.messages import Message
-from chassis.saga.declaration import Kind, Saga, Stage, Step
+from chassis.saga.declaration import MAX_REASON, Kind, Saga, Stage, Step
 from chassis.saga.progress import (
-    MAX_REASON,
     Asked,
     Progress,
     Retry,

@@ -10,12 +10,10 @@ from enum import StrEnum
 from typing import Any
 
 from chassis.messages import Message, name_of
-from chassis.saga.declaration import Saga, Step
+from chassis.saga.declaration import MAX_REASON, Saga, Step
 from chassis.saga.styles import Style
 from chassis.text import cut
 
-#: Bytes of what a participant says when it refuses.
-MAX_REASON = 2_000
 #: What is tried for so long in vain is a case for a human.
 NEEDS_HUMAN_AFTER = timedelta(minutes=15)
 

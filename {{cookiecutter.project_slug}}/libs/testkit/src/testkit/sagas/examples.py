@@ -9,7 +9,7 @@ from polyfactory.factories.pydantic_factory import ModelFactory
 from pydantic import ValidationError
 
 from chassis.messages import Message
-from chassis.saga.declaration import fields
+from chassis.saga.field_types import fields
 
 M = TypeVar("M", bound=Message)
 
