@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from chassis.messages import Message
-from chassis.saga import Progress, Saga, State, Style
+from chassis.saga import Progress, Saga, State, Step, Style
 from chassis.saga.declaration import MAX_REASON
 from chassis.saga.manager import FIRST_WAIT, LONGEST_WAIT, MAX_CAUSE, Given, Manager
 from testkit.trips import (
@@ -17,9 +17,11 @@ from testkit.trips import (
     TRIP_ID,
     BadgeIssued,
     BookRoom,
+    ConfirmRoom,
     DepositHeld,
     DepositRefused,
     DepositReturned,
+    DismissGuide,
     FreeRoom,
     GuideDismissed,
     GuideHired,
@@ -34,6 +36,7 @@ from testkit.trips import (
     RoomRefused,
     SendVoucher,
     TicketIssued,
+    TourBooked,
     TripPaid,
     VoucherSent,
     say,
@@ -43,6 +46,19 @@ T = TypeVar("T")
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 TIMEOUT = timedelta(minutes=2)
+
+
+def declared(*steps: Step) -> Saga:
+    """Trips of these steps: what another release declares."""
+    return Saga(
+        started_by=TRIP.started_by, steps=steps, completed=TourBooked, cancelled=TRIP.cancelled
+    )
+
+
+ROOM = Step(BookRoom, at="rooms", undo=FreeRoom)
+DEPOSIT = Step(HoldDeposit, at="billing", undo=ReturnDeposit)
+GUIDE = Step(HireGuide, at="guides", undo=DismissGuide)
+PAY, CONFIRM = Step(PayTrip, at="billing"), Step(ConfirmRoom, at="rooms")
 
 
 class Managed:
@@ -94,6 +110,11 @@ class Managed:
         assert self.wait(due - self.now - second) == []
         assert self.wait(second) == [command.__name__ for command in commands]
         return self.now - began
+
+    def upgrade(self, saga: Saga) -> list[str]:
+        """The next release has another declaration; what it gives at its first look."""
+        self.saga, self._manager = saga, Manager(saga, TIMEOUT)
+        return self.wait(timedelta())
 
     @property
     def waiting(self) -> list[str]:
@@ -444,3 +465,55 @@ def take(messages: list[T], dice: random.Random, is_faulty: bool) -> T | None:
         return messages[position]
     message = messages.pop(position)
     return None if is_faulty and dice.random() < 0.2 else message
+
+
+def test_a_step_that_is_put_before_a_pivot_that_is_done_is_skipped() -> None:
+    process = Managed(declared(ROOM, DEPOSIT, PAY, CONFIRM))
+    process.reply(RoomBooked, DepositHeld, TripPaid)
+    assert process.upgrade(declared(ROOM, GUIDE, DEPOSIT, PAY, CONFIRM)) == []
+    process.reply(RoomConfirmed)
+    assert process.end == (State.COMPLETED, None)
+
+
+@pytest.mark.parametrize(
+    ("reply", "given"), [(TripPaid, ["ConfirmRoom"]), (PaymentRefused, ["ReturnDeposit"])]
+)
+def test_a_step_that_is_put_before_a_pivot_that_may_be_done_waits_for_its_answer(
+    reply: type[Message], given: list[str]
+) -> None:
+    process = Managed(declared(ROOM, DEPOSIT, PAY, CONFIRM))
+    process.reply(RoomBooked, DepositHeld)
+    assert process.upgrade(declared(ROOM, GUIDE, DEPOSIT, PAY, CONFIRM)) == []
+    assert process.reply(reply) == given
+
+
+def test_a_step_that_is_put_before_one_that_can_be_undone_is_done() -> None:
+    process = Managed(declared(ROOM, DEPOSIT, PAY))
+    process.reply(RoomBooked)
+    assert process.upgrade(declared(ROOM, GUIDE, DEPOSIT, PAY)) == ["HireGuide"]
+
+
+def test_a_step_that_is_not_declared_any_more_is_not_waited_for() -> None:
+    process = Managed(declared(ROOM, GUIDE, CONFIRM))
+    process.reply(RoomBooked)
+    assert process.waiting == ["HireGuide"]
+    assert process.upgrade(declared(ROOM, CONFIRM)) == ["ConfirmRoom"]
+    process.reply(RoomConfirmed)
+    assert process.end == (State.COMPLETED, None)
+
+
+def test_a_process_that_failed_at_a_step_that_is_not_declared_any_more_is_undone() -> None:
+    process = Managed(declared(ROOM, DEPOSIT, PAY, CONFIRM))
+    process.reply(RoomBooked, DepositRefused)
+    process.upgrade(declared(ROOM, CONFIRM))
+    process.reply(RoomFreed)
+    assert process.end == (State.CANCELLED, "HoldDeposit")
+
+
+def test_an_undo_that_is_not_declared_any_more_is_not_waited_for() -> None:
+    process = Managed(declared(ROOM, GUIDE, DEPOSIT, PAY))
+    process.reply(RoomBooked, GuideHired, DepositRefused)
+    assert process.waiting == ["DismissGuide"]
+    assert process.upgrade(declared(ROOM, DEPOSIT, PAY)) == ["FreeRoom"]
+    process.reply(RoomFreed)
+    assert process.end == (State.CANCELLED, "HoldDeposit")

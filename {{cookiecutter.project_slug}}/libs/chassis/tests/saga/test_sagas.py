@@ -125,3 +125,24 @@ async def test_what_has_begun_is_listed_as_unfinished(trips: Trips) -> None:
         await trips.sagas.begin(TRIP, Style.HYBRID, say(TRIP.started_by))
     page = trips.memory.get(trips.sagas.unfinished.key, Page) or []
     assert [key for key, _ in page] == [f"process:trip-requested:{TRIP_ID}"]
+
+
+@pytest.fixture
+def later(trips: Trips) -> Trips:
+    """The next release, on the same store."""
+    return Trips(memory=trips.memory)
+
+
+async def test_a_style_that_is_not_run_any_more_is_said_once(
+    trips: Trips, later: Trips, caplog: pytest.LogCaptureFixture
+) -> None:
+    trips.sagas.run(Hybrid(TRIP))
+    async with running(trips):
+        for number in range(3):
+            await trips.sagas.begin(TRIP, Style.HYBRID, say(TRIP.started_by, trip=str(number)))
+    later.sagas.run(Orchestration(TRIP))
+    later.sagas.unfinished.sweep_seconds = 0
+    for _ in range(2):
+        await later.sagas.unfinished.sweep(later.store, later.clock.now())
+    (line,) = [each for each in caplog.messages if "stands still" in each]
+    assert "of trip-requested runs as hybrid, which this release of trips does not" in line

@@ -2,6 +2,9 @@
 
 A command that is not answered is given again under the same id, so a participant that has done it
 finds it in its inbox and sends the recorded reply again. What may have been done counts as done.
+
+A process may have begun under an older declaration. A step that is not declared any more is not
+asked for; one that was put before what cannot be undone, and may be done, is skipped.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +18,6 @@ from chassis.saga.progress import (
     Progress,
     Retry,
     State,
-    is_completed,
 )
 from chassis.text import cut
 
@@ -58,6 +60,7 @@ class Manager:
         """Give again what is not answered in time, or give it up."""
         if progress.has_ended or progress.started is None:
             return progress, ()
+        progress = self._settle(progress)
         again = []
         for asked in progress.asked:
             step = self._step(asked)
@@ -89,7 +92,8 @@ class Manager:
     def waiting(self, progress: Progress) -> Iterator[tuple[type[Message], Asked]]:
         """The commands that are not answered."""
         for asked in progress.asked:
-            yield self.saga.named[asked.command], asked
+            if asked.command in self.saga.named:
+                yield self.saga.named[asked.command], asked
 
     def refuse(self, progress: Progress, asked: Asked, reason: str) -> Progress:
         """The participant never will: a `CommandRefused`."""
@@ -108,10 +112,12 @@ class Manager:
     def _settle(self, progress: Progress) -> Progress:
         """Less what was answered."""
         left = tuple(
-            each for each in progress.asked if not progress.is_settled(self.saga, each.command)
+            each
+            for each in progress.asked
+            if each.command in self.saga.named and not progress.is_settled(self.saga, each.command)
         )
         progress = replace(progress, asked=left)
-        if progress.failed_step is None:
+        if progress.failed_step is None and not self._is_committed(progress):
             for step in self.saga.steps:
                 if progress.is_refused(step):
                     return self._failed(progress, step, progress.why(step))
@@ -126,7 +132,7 @@ class Manager:
     def _next(self, progress: Progress, now: datetime) -> Iterator[type[Message]]:
         if progress.failed_step is None:
             for stage in self.saga.stages:
-                missing = [step for step in stage if not progress.is_done(step)]
+                missing = self._missing(stage, progress)
                 if missing:
                     yield from (step.command for step in missing)
                     return
@@ -139,14 +145,41 @@ class Manager:
             if not self._all_late(stage, progress, now):
                 return
 
+    def _missing(self, stage: Stage, progress: Progress) -> list[Step]:
+        """The steps of the stage that are still to be done."""
+        left = [step for step in stage if not progress.is_done(step)]
+        if not self._is_committed(progress):
+            return left
+        # The others were put there by a later release: they may refuse, and it is too late to undo.
+        asked = {each.command for each in progress.asked}
+        return [step for step in left if step.kind is Kind.RETRIABLE or step.name in asked]
+
+    def _is_committed(self, progress: Progress) -> bool:
+        """Whether a step that cannot be undone is done, or may be: then the process completes."""
+        asked = {each.command for each in progress.asked}
+        return any(
+            progress.is_done(step) or step.name in asked
+            for step in self.saga.steps
+            if step.kind is not Kind.COMPENSATABLE
+        )
+
     def _begun(self, progress: Progress) -> Iterator[Stage]:
         """The stages up to the one that failed, the last one first."""
-        failed = next(step for step in self.saga.steps if step.name == progress.failed_step)
-        yield from reversed(self.saga.stages[: self.saga.stage_of(failed) + 1])
+        names = [{step.name for step in stage} for stage in self.saga.stages]
+        # All of them, if it is not declared any more: to undo what was never done is harmless.
+        last = next(
+            (number for number, each in enumerate(names) if progress.failed_step in each),
+            len(names),
+        )
+        yield from reversed(self.saga.stages[: last + 1])
 
     def _not_undone(self, stage: Stage, progress: Progress) -> list[Step]:
         return [
-            step for step in stage if not progress.is_refused(step) and not progress.is_undone(step)
+            step
+            for step in stage
+            if step.undo is not None
+            and not progress.is_refused(step)
+            and not progress.is_undone(step)
         ]
 
     def _all_late(self, stage: Stage, progress: Progress, now: datetime) -> bool:
@@ -161,7 +194,8 @@ class Manager:
         if progress.has_ended or progress.started is None:
             return None
         if progress.failed_step is None:
-            return State.COMPLETED if is_completed(self.saga, progress) else None
+            left = any(self._missing(stage, progress) for stage in self.saga.stages)
+            return None if left else State.COMPLETED
         left = any(self._not_undone(stage, progress) for stage in self._begun(progress))
         return None if left else State.CANCELLED
 

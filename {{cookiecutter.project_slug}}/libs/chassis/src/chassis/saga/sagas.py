@@ -1,5 +1,7 @@
 """The sagas that a service initiates, each in the styles that it runs them in."""
 
+import logging
+
 from chassis.messages import Message
 from chassis.saga.declaration import Saga
 from chassis.saga.hybrid import Hybrid
@@ -9,11 +11,15 @@ from chassis.saga.runner import Initiator, Runner
 from chassis.saga.styles import Style
 from chassis.saga.subjects import check_subject
 
+log = logging.getLogger(__name__)
+
 
 class Sagas:
     def __init__(self, service: Initiator) -> None:
         self._service = service
         self.unfinished = all_unfinished(self._look_at)
+        #: What the last sweeps have found, and nobody runs here.
+        self._missed: set[tuple[str, Style]] = set()
         self._records: dict[str, Records] = {}
         self._runners: dict[tuple[str, Style], Runner] = {}
 
@@ -34,9 +40,24 @@ class Sagas:
 
     async def _look_at(self, key: str, progress: Progress) -> None:
         """Only the process manager has time limits of its own: workflows have their engine's."""
-        runner = self._runners.get((saga_of(key), progress.style)) if progress.style else None
+        if progress.style is None:
+            return
+        name, style = saga_of(key), progress.style
+        runner = self._runners.get((name, style))
         if isinstance(runner, Hybrid):
             await runner.look_at(progress)
+        elif runner is None and (name, style) not in self._missed:
+            # Once, not for each of them in each sweep.
+            self._missed.add((name, style))
+            log.error(
+                "process %s of %s runs as %s, which this release of %s does not: it stands still "
+                "until main.py runs that again. Leave a style in until none of its processes is "
+                "unfinished",
+                progress.id,
+                name,
+                style,
+                self._service.settings.app_id,
+            )
 
     @property
     def runners(self) -> tuple[Runner, ...]:
