@@ -1,21 +1,23 @@
 """A step that was undone is not done afterwards, whichever of the two comes first."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
+import httpx
 import pytest
 from pydantic import BaseModel
 
-from chassis.cloudevents import envelope
+from chassis.cloudevents import CloudEvent, envelope
 from chassis.errors import Undone
 from chassis.handlers import Handlers
 from chassis.inbox import Inbox, inbox_key
-from chassis.messages import topic_of
+from chassis.messages import Message, topic_of
 from chassis.processor import Processor
 from chassis.service import Service
+from chassis.settings import ServiceSettings
 from chassis.transaction import Transaction
-from testkit import Harness, MemoryBroker, MemoryStore
+from testkit import Harness, MemoryBroker, MemoryStore, memory_ports, running
 
 
 class Book(BaseModel):
@@ -29,6 +31,10 @@ class Book(BaseModel):
 
 class Cancel(Book):
     pass
+
+
+class Pay(Book):
+    """It has no undo."""
 
 
 class Answered(Book):
@@ -49,6 +55,10 @@ def booking() -> Handlers:
         rooms = await tx.get("rooms", int) or 0
         if rooms:
             tx.put("rooms", rooms - 1)
+        return Answered(trip=asked.trip)
+
+    @commands.on(Pay)
+    async def pay(asked: Pay, tx: Transaction) -> Answered:
         return Answered(trip=asked.trip)
 
     return commands
@@ -137,3 +147,65 @@ def test_an_undo_whose_do_is_elsewhere_ends_the_start(
 
     with pytest.raises(ValueError, match="'cancel' undoes 'book', which has no handler"):
         take_commands(service, undoing)
+
+
+WEEK = 7 * 24 * 3600.0
+LASTING = [Cancel(), Pay()]
+
+
+class Hotel(Service):
+    """It takes commands in both ways, and its time passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.memory = MemoryStore(lambda: self.seconds)
+        ports = memory_ports(store=self.memory)
+        super().__init__(ServiceSettings(app_id="hotel"), title="Hotel", ports=ports)
+        commands = booking()
+        self.obey(commands)
+        self.answer(commands)
+
+
+def command(message: Message, **data: object) -> CloudEvent:
+    event = envelope(message, id="1", source="trips", traceparent=None, replyto="trip-replies")
+    return event.model_copy(update={"data": event.data | data})
+
+
+async def obeyed(_: httpx.AsyncClient, hotel: Hotel, event: CloudEvent) -> None:
+    await hotel.subscriptions.handle(event, event.type.partition(".")[0])
+
+
+async def answered(client: httpx.AsyncClient, _: Hotel, event: CloudEvent) -> None:
+    topic = event.type.partition(".")[0]
+    await client.post(f"/commands/{topic}", content=event.on_the_wire())
+
+
+def records(hotel: Hotel, event: CloudEvent) -> list[int | None]:
+    """The TTL of each record that was written of it."""
+    key = inbox_key(event)
+    return [write.ttl_seconds for write in hotel.memory.table.log if write.key == key]
+
+
+@pytest.mark.parametrize("take", [obeyed, answered])
+@pytest.mark.parametrize("message", LASTING)
+async def test_what_is_asked_for_until_it_is_done_is_done_once_however_long_that_takes(
+    take: Callable[[httpx.AsyncClient, Hotel, CloudEvent], Awaitable[None]], message: Message
+) -> None:
+    """Its replies may be lost for longer than an inbox record is kept."""
+    hotel, event = Hotel(), command(message)
+    async with running(hotel) as client:
+        await take(client, hotel, event)
+        hotel.seconds += 2 * WEEK
+        await take(client, hotel, event)
+    assert records(hotel, event) == [None]
+
+
+@pytest.mark.parametrize("take", [obeyed, answered])
+@pytest.mark.parametrize("event", [command(Book()), command(Pay(), trip=["unreadable"])])
+async def test_what_is_soon_given_up_and_what_is_refused_is_forgotten_one_day(
+    take: Callable[[httpx.AsyncClient, Hotel, CloudEvent], Awaitable[None]], event: CloudEvent
+) -> None:
+    hotel = Hotel()
+    async with running(hotel) as client:
+        await take(client, hotel, event)
+    assert records(hotel, event) == [WEEK]

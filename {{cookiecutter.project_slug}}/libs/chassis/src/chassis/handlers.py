@@ -179,6 +179,9 @@ class Handlers:
         """Whether there is a barrier between the two."""
         return self._undoes.get(topic_of(undo)) == topic_of(done)
 
+    def can_be_undone(self, done: type[Message]) -> bool:
+        return topic_of(done) in self._undoes.values()
+
     def __contains__(self, topic: str) -> bool:
         return topic in self._steps
 

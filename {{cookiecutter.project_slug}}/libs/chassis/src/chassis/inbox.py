@@ -10,7 +10,7 @@ from chassis.cloudevents import Attributes, CloudEvent, derived_id, envelope
 from chassis.content import Content, content_of, contradicts
 from chassis.errors import Rejected, UsedBefore
 from chassis.handlers import Handlers, Request, Step
-from chassis.messages import Message, topic_of
+from chassis.messages import Message, topic_of, type_of
 from chassis.refusal import CommandRefused
 from chassis.telemetry import consuming
 from chassis.transaction import Transaction
@@ -74,7 +74,8 @@ class Inbox:
     """Runs a delivery unless its record is there; then the recorded outcomes stand.
 
     The record is written in the transaction of the handler's own writes, so neither is ever stored
-    without the other. `ttl_seconds` must be longer than any broker may wait to redeliver.
+    without the other. `ttl_seconds` must be longer than any broker may wait to redeliver. What a
+    saga asks for until it is done has a record that lasts.
     """
 
     source: str
@@ -100,8 +101,22 @@ class Inbox:
         with consuming(event, delivery.step.topic) as traceparent:
             outgoing = await self._run(delivery, tx, traceparent)
         record = InboxRecord(content=content_of(event.type, event.data), outcomes=outgoing)
-        tx.put(key, record, ttl_seconds=None if delivery.lasts else self.ttl_seconds)
+        lasts = delivery.lasts or self._is_asked_for_until_done(delivery, outgoing)
+        tx.put(key, record, ttl_seconds=None if lasts else self.ttl_seconds)
         return outgoing
+
+    def _is_asked_for_until_done(self, delivery: Delivery, outgoing: Sequence[Outgoing]) -> bool:
+        """An undo, and what has none: asked for, perhaps, for longer than the TTL.
+
+        Its record keeps it from being done once more then. A refusal is asked for no more under
+        this id; nor is what can be undone, soon after.
+        """
+        message = delivery.step.messages.get(delivery.event.type)
+        if not delivery.is_command or message is None:
+            return False
+        if any(each.event.type == type_of(CommandRefused) for each in outgoing):
+            return False
+        return not any(each.can_be_undone(message) for each in self.commands)
 
     async def _run(
         self, delivery: Delivery, tx: Transaction, traceparent: str | None

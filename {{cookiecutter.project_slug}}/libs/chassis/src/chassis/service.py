@@ -74,6 +74,9 @@ class Service:
         self.steps: list[Step] = []
         #: Those of choreography.
         self.reactions: list[Step] = []
+        #: Commands that come in over service invocation, and over pub/sub.
+        self.answered: list[Handlers] = []
+        self.obeyed: list[Handlers] = []
         self.workflow_sets: tuple[Workflows, ...] = ()
         self.published: tuple[type[Message], ...] = ()
         #: What its API reads from the records of requests, by type.
@@ -126,12 +129,14 @@ class Service:
         """Hybrid: commands in over pub/sub, and each outcome back to the topic that it asks for."""
         self.subscriptions.add(commands, destination=None)
         self.steps += commands
+        self.obeyed.append(commands)
         self._guard(commands)
 
     def answer(self, commands: Handlers) -> None:
         """Orchestration: commands in over service invocation, and the outcome as the response."""
         answer(self.app, commands, self.processor)
         self.steps += commands
+        self.answered.append(commands)
         self._guard(commands)
 
     def _guard(self, commands: Handlers) -> None:

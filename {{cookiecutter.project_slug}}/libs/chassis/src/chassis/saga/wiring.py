@@ -9,12 +9,15 @@ from typing import Protocol
 
 from chassis.handlers import Handlers
 from chassis.handlers import Step as Handled
-from chassis.messages import name_of, topic_of
-from chassis.saga.declaration import Saga
+from chassis.messages import Message, name_of, topic_of
+from chassis.saga.declaration import Saga, Stage, Step
 from chassis.saga.progress import answers
 from chassis.saga.sagas import Sagas
 from chassis.saga.styles import Style
 from chassis.settings import ServiceSettings
+
+#: How a participant takes the commands of a style. In choreography nobody sends any.
+CALLS = {Style.ORCHESTRATION: "answer", Style.HYBRID: "obey"}
 
 #: An event, and the command that a participant carries out when it comes, by their names.
 Reaction = tuple[str, str]
@@ -26,9 +29,8 @@ class Member(Protocol):
     settings: ServiceSettings
     sagas: Sagas
     reactions: list[Handled]
-
-    @property
-    def commands(self) -> Sequence[Handlers]: ...
+    answered: list[Handlers]
+    obeyed: list[Handlers]
 
 
 def problems(services: Iterable[Member]) -> list[str]:
@@ -37,7 +39,7 @@ def problems(services: Iterable[Member]) -> list[str]:
     wrong: list[str] = []
     for service in members.values():
         for runner in service.sagas.runners:
-            wrong += _unanswered(runner.saga, members)
+            wrong += _unanswered(runner.saga, runner.style, members)
             if runner.style is Style.CHOREOGRAPHY:
                 wrong += _miswired(runner.saga, members)
     return list(dict.fromkeys(wrong))
@@ -48,18 +50,26 @@ def reactions(saga: Saga) -> Mapping[str, frozenset[Reaction]]:
     wanted: dict[str, set[Reaction]] = {step.at: set() for step in saga.steps}
     for number, stage in enumerate(saga.stages):
         before = [step.done for step in saga.stages[number - 1]] if number else [saga.started_by]
-        after = saga.stages[number + 1] if number + 1 < len(saga.stages) else ()
         for step in stage:
             wanted[step.at] |= {(name_of(event), step.name) for event in before}
-            if step.undo is not None:
-                undoes = {
-                    event
-                    for other in after
-                    for event in (other.refused, other.undone)
-                    if event is not None
-                } | {other.refused for other in stage if other is not step and other.refused}
-                wanted[step.at] |= {(name_of(event), step.undo.__name__) for event in undoes}
+    for step, events in _undoing(saga).items():
+        if step.undo is not None:
+            wanted[step.at] |= {(name_of(event), step.undo.__name__) for event in events}
     return {app_id: frozenset(pairs) for app_id, pairs in wanted.items()}
+
+
+def _undoing(saga: Saga) -> Mapping[Step, Sequence[type[Message]]]:
+    """The events on which each step is undone: none, if nothing after or beside it can fail."""
+    undoing: dict[Step, list[type[Message]]] = {}
+    after: Stage = ()
+    for stage in reversed(saga.stages):
+        undone = [other.undone for other in after if undoing[other]]
+        refused = [other.refused for other in after]
+        for step in stage:
+            beside = [other.refused for other in stage if other is not step]
+            undoing[step] = [event for event in (*refused, *undone, *beside) if event is not None]
+        after = stage
+    return undoing
 
 
 def _miswired(saga: Saga, members: Mapping[str, Member]) -> Iterator[str]:
@@ -83,15 +93,20 @@ def _reactions_of(saga: Saga, handled: Iterable[Handled]) -> Iterator[Reaction]:
                         yield name_of(message), command.__name__
 
 
-def _unanswered(saga: Saga, members: Mapping[str, Member]) -> Iterator[str]:
+def _unanswered(saga: Saga, style: Style, members: Mapping[str, Member]) -> Iterator[str]:
     for command, step in saga.commands.items():
         service = members.get(step.at)
         if service is None:
             yield f"{step.name} of {saga.name} is at {step.at}, and there is no such service"
             continue
-        handlers = [each for each in service.commands if topic_of(command) in each]
-        if not handlers:
-            yield f"{step.at} has no handler for {command.__name__}, which {saga.name} asks it for"
+        ways = {Style.ORCHESTRATION: service.answered, Style.HYBRID: service.obeyed}
+        known = [*service.answered, *service.obeyed]
+        handlers = [each for each in ways.get(style, known) if topic_of(command) in each]
+        if not handlers and style in CALLS:
+            yield (
+                f"{step.at} has no handler for {command.__name__}, which {saga.name} as {style} "
+                f"asks it for: service.{CALLS[style]}(commands) in its main.py"
+            )
         for each in handlers:
             outcomes = {name_of(outcome) for outcome in each[topic_of(command)].outcomes}
             for answer in sorted(answers(step, command) ^ outcomes):
