@@ -1,11 +1,15 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from chassis import envelope
 from chassis.errors import Rejected
+from chassis.handlers import step
 from chassis.saga import Choreography, Hybrid, HybridWorkflow, Orchestration, Saga, Style
 from chassis.saga.runner import Runner
+from chassis.saga.workflow import record_reply
+from chassis.transaction import Transaction
 from chassis.unfinished import Page
 from testkit import running
 from testkit.trip_service import Trips
@@ -146,3 +150,24 @@ async def test_a_style_that_is_not_run_any_more_is_said_once(
         await later.sagas.unfinished.sweep(later.store, later.clock.now())
     (line,) = [each for each in caplog.messages if "stands still" in each]
     assert "of trip-requested runs as hybrid, which this release of trips does not" in line
+
+
+@pytest.mark.parametrize("other", [Hybrid, Choreography])
+async def test_a_process_stays_in_the_style_in_which_it_has_begun(
+    trips: Trips, other: Callable[[Saga], Runner]
+) -> None:
+    """A workflow may have a reply before its initiator has recorded its start."""
+    orchestration = Orchestration(TRIP)
+    trips.sagas.run(orchestration, other(TRIP))
+
+    async def replied(reply: Any, tx: Transaction) -> None:
+        await record_reply(orchestration, reply, tx)
+
+    async with running(trips):
+        event = envelope(say(RoomBooked), id="1", source="rooms", traceparent=None)
+        await trips.processor.process(event, step(replied, RoomBooked))
+        await trips.sagas.begin(TRIP, other(TRIP).style, say(TRIP.started_by))
+    progress = trips.progress()
+    assert progress is not None
+    assert progress.style is Style.ORCHESTRATION
+    assert not any(trips.bus.published.values())

@@ -29,7 +29,7 @@ class Choreography:
         """Publish what starts the process. Once the broker has it, the process is accepted."""
         service, step = self._service, self._events[topic_of(self.saga.started_by)]
         known = await service.look_up(self._records.key(started.subject), Progress)
-        if known is not None and known.started is not None:
+        if known is not None and known.style is not None:
             # It was published before it was recorded. Participants forget it one day, so it must
             # not be published once more.
             return

@@ -68,6 +68,8 @@ class Records:
     ) -> Progress:
         """`started`: the data of the message that starts the process."""
         progress = await self.begun(id, style, tx)
+        # The style in which it has begun stands, although its start was not known here.
+        style = progress.style or style
         return self.put(progress.start(style, started, tx.cause.time, tx.cause.traceparent), tx)
 
     def record(self, progress: Progress, reply: Message, tx: Transaction) -> Progress:
