@@ -205,6 +205,18 @@ async def test_a_look_that_fails_keeps_no_other_one_from_being_looked_at(
     assert listed(store) == ids(3)
 
 
+async def test_a_record_that_cannot_be_read_keeps_no_other_one_from_being_looked_at(
+    store: MemoryStore,
+) -> None:
+    looks = Looks()
+    unfinished = replica(look=looks)
+    await begin(store, unfinished, *ids(3))
+    store.put("trip:0001", ["of a later release"])
+    await unfinished.sweep(store, later())
+    assert looks.ids == ["0000", "0002"]
+    assert listed(store) == ids(3)
+
+
 async def test_of_many_thousands_each_is_looked_at_though_no_sweep_gets_to_its_end(
     store: MemoryStore,
 ) -> None:

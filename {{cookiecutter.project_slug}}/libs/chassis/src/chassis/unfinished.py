@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from chassis.cloudevents import derived_id
 from chassis.errors import TRANSIENT, StaleWrite, Unavailable
@@ -185,12 +185,19 @@ class Unfinished:
         """Less what has ended; each of the others is looked at."""
         stored = await store.read([self._key_of(id) for id, _ in page])
         kept: dict[tuple[str, int], Any] = {}
+        unreadable: Page = []
         for id, at in page:
-            record = _value(stored[self._key_of(id)], self._kind)
+            try:
+                record = _value(stored[self._key_of(id)], self._kind)
+            except ValidationError:
+                # A later release may have written it. It must not keep the others waiting.
+                log.exception("the record of %s cannot be read", id)
+                unreadable.append((id, at))
+                continue
             if record is not None and not self._has_ended(record):
                 kept[id, at] = record
         await asyncio.gather(*(self._look_at(id, record) for (id, _), record in kept.items()))
-        return list(kept)
+        return [*unreadable, *kept]
 
     async def _look_at(self, id: str, record: Any) -> None:
         """One that fails must not keep the others from being looked at."""
