@@ -18,6 +18,7 @@ from chassis.saga.records import record_key
 from chassis.saga.runner import Runner
 from chassis.service import Service
 from chassis.settings import ServiceSettings
+from chassis.unfinished import SWEEP_SECONDS
 from testkit.sagas import Evidence, Message, Outcome, Process, Sent, example, violations
 from testkit.simulation.process import Process as SimulatedProcess
 from testkit.simulation.sagas.participants import Participant, Script
@@ -121,7 +122,9 @@ class Run:
             if not isinstance(answer, Exception):
                 self._oldest_unfinished = answer
 
-        self._world.request(self._initiator, "sweep", sweep, swept)
+        # An earlier sweep would rely on the last one of the run.
+        ask = lambda: self._world.request(self._initiator, "sweep", sweep, swept)  # noqa: E731
+        self._world.later(SWEEP_SECONDS, ask)
         self._world.run()
 
     def evidence(self, *, in_order: bool) -> Evidence:
