@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from workspace import processes, profiles, targets, theirs, tokens
+from workspace import memberrun, processes, profiles, targets, theirs, tokens
 from workspace import stack as local
 from workspace import streams as jetstream
 from workspace.commands import Commands
@@ -95,6 +95,12 @@ def derive(
     for line in lines:
         print(line)
     return not (check and lines)
+
+
+@app.command(rich_help_panel=RUN)
+def members(task: memberrun.Task) -> None:
+    """Run what the members in other languages state for this task: see docs/members.md."""
+    memberrun.run(task)
 
 
 @app.command(rich_help_panel=RUN)

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
-from importlib.util import find_spec
 
 from chassis import Service, topic_of
+from workspace import foreign, memberfile
 from workspace.daprfile import App, DaprFile
-from workspace.errors import StackError
+from workspace.memberfile import MemberFile
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Member:
     replies: frozenset[str]
     #: Whether it gives commands by service invocation.
     invokes: bool
+    #: Of a member in another language.
+    file: MemberFile | None = None
 
     @property
     def app_id(self) -> str:
@@ -41,44 +43,46 @@ def names() -> list[str]:
     return list(DaprFile().apps)
 
 
+def in_python() -> list[str]:
+    return [name for name in names() if memberfile.of(name) is None]
+
+
 def members(file: DaprFile) -> list[Member]:
     """In the order of dapr.yaml. Raises `StackError` for one that is not installed."""
     # Several services in one process complain about it; nothing here runs them.
     logging.disable()
     try:
-        found = [_in_python(app, service(app.app_id)) for app in file.apps.values()]
+        found = [_member(app, service(app.app_id)) for app in file.apps.values()]
     finally:
         logging.disable(logging.NOTSET)
     return [replace(each, publishes=each.publishes.union(*_asked(each, found))) for each in found]
 
 
 def services() -> Iterator[Service]:
-    """Those in Python, composed."""
+    """All, composed; one in another language as its member.toml says."""
     return map(service, names())
 
 
 def service(name: str) -> Service:
-    """Raises `StackError` if it is not installed. An error in its code is its own."""
-    package = name.replace("-", "_")
-    if find_spec(package) is None:
-        raise StackError(
-            f"dapr.yaml names {name}, and its package {package} is not installed: name {name} in "
-            "pyproject.toml, under dependencies and tool.uv.sources, and run `make setup`; "
-            "or take it out of dapr.yaml."
-        )
-    found: Service = import_module(f"{package}.main").compose()
+    """Raises `StackError` if it is not known. An error in its code is its own."""
+    memberfile.require_known(name)
+    file = memberfile.of(name)
+    if file is not None:
+        return foreign.compose(name, file)
+    found: Service = import_module(f"{name.replace('-', '_')}.main").compose()
     return found
 
 
-def _in_python(app: App, service: Service) -> Member:
-    subscriptions = service.subscriptions
+def _member(app: App, service: Service) -> Member:
+    file, subscriptions = memberfile.of(app.app_id), service.subscriptions
     return Member(
         app=app,
         subscribes=subscriptions.heard,
         publishes=subscriptions.told.union(map(topic_of, service.published)),
         takes=subscriptions.commands,
         replies=subscriptions.replies,
-        invokes=service.hosts_workflows,
+        invokes=service.hosts_workflows or (file is not None and file.invokes),
+        file=file,
     )
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import psutil
 from rich.console import Console
 
-from workspace import ports, processes, profiles, runtime, sidecars, streams, tokens
+from workspace import memberfile, ports, processes, profiles, runtime, sidecars, streams, tokens
 from workspace.daprfile import ROOT, App, DaprFile
 from workspace.errors import StackError
 
@@ -36,6 +36,8 @@ def up() -> None:
     file = DaprFile()
     used = profiles.in_use(file)
     profiles.require_readable(file)
+    for app_id in file.apps:
+        memberfile.require_known(app_id)
     found = runtime.find()
     ports.require_free(
         {
@@ -132,10 +134,14 @@ def _run_services(found: runtime.Runtime, file: DaprFile, environment: dict[str,
         # `dapr run` goes on without a sidecar that gave up, and the app would wait in vain.
         sidecars.require_none_gave_up(began)
         sidecars.require_no_app_ended(began)
-        return _ok(f"{app.url}/readyz")
+        return _ok(_readiness(app))
 
     for app in file.apps.values():
-        _wait(f"{app.app_id} at {app.url}", partial(ready, app), SERVICES, process)
+        _wait(f"{app.app_id} at {_readiness(app)}", partial(ready, app), SERVICES, process)
+
+
+def _readiness(app: App) -> str:
+    return f"{app.url}{memberfile.or_chassis(app.app_id).ready}"
 
 
 def _wait(what: str, is_up: Callable[[], bool], name: str, process: psutil.Process) -> None:
@@ -156,7 +162,7 @@ def _wait(what: str, is_up: Callable[[], bool], name: str, process: psutil.Proce
 def _ok(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
-            return bool(response.status == 200)
+            return bool(200 <= response.status < 300)
     except (urllib.error.URLError, OSError):
         return False
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from workspace import deployment
+from workspace import deployment, memberfile
 from workspace.daprfile import ROOT, DaprFile
 
 SWARM = ROOT / "deploy" / "swarm"
@@ -88,7 +88,8 @@ def _service(
         *service.get("configs", []),
         *(each for mount in files for each in _configs(mount, file, configs)),
     ]
-    if "healthcheck" in roles[role]:
+    # An image of another language brings its own.
+    if "healthcheck" in roles[role] and "healthcheck" in service:
         made["healthcheck"] = {**service["healthcheck"], **roles[role]["healthcheck"]}
     limits = service["deploy"]["resources"]["limits"]
     made["deploy"] = {
@@ -125,7 +126,7 @@ def _edge(edge: Mapping, file: DaprFile, configs: dict[str, Path]) -> Mapping:
     sections = [
         f"\nlisten {app.app_id}\n"
         f"    bind :{app.app_port}\n"
-        "    option httpchk GET /readyz\n"
+        f"    option httpchk GET {memberfile.or_chassis(app.app_id).ready}\n"
         f"    server-template replica 1-16 {app.app_id}:{app.app_port}\n"
         for app in file.apps.values()
     ]

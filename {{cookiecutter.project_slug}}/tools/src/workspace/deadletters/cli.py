@@ -1,11 +1,13 @@
 """workspace dead-letters: what no service could handle."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workspace import memberfile
 from workspace.daprfile import DaprFile
 from workspace.deadletters import actions
 from workspace.deadletters.office import Office
@@ -80,7 +82,19 @@ def _office(service: str | None) -> Iterator[Office]:
     file = DaprFile()
     if service is not None and service not in file.apps:
         raise UnknownName(f"service {service}", file.apps)
-    with Office(file.apps, _undelivered(file)) as office:
+    keeping = {
+        name: app for name, app in file.apps.items() if memberfile.or_chassis(name).dead_letters
+    }
+    for name in file.apps.keys() - keeping.keys():
+        if service in (None, name):
+            print(
+                f"{name} keeps no dead letters: what its sidecar gives up on is in the topic "
+                f"{name}-dead-letters, see docs/members.md",
+                file=sys.stderr,
+            )
+    if service is not None and service not in keeping:
+        raise typer.Exit(1)
+    with Office(keeping, _undelivered(file)) as office:
         yield office
 
 

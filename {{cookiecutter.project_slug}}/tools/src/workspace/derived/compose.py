@@ -35,6 +35,26 @@ $environment\
 
 """)
 
+#: In another language: its image brings the health check.
+FOREIGN = Template("""\
+services:
+  $app_id:
+    extends:
+      file: ../common.yaml
+      service: member
+    image: "$${IMAGES:-$project}/$app_id:$${TAG:-latest}"
+    build:
+      context: ../../../services/$app_id
+    environment:
+      APP_PORT: "$app_port"
+      DAPR_HTTP_ENDPOINT: http://$app_id-dapr:$http_port
+      DAPR_GRPC_ENDPOINT: http://$app_id-dapr:$grpc_port
+$environment\
+    ports: ["127.0.0.1:$app_port:$app_port"]
+    networks: [$app_id]
+
+""")
+
 SIDECAR = Template("""\
   $app_id-dapr:
     extends:
@@ -94,4 +114,5 @@ def _service(member: Member, project: str, common: dict[str, str]) -> str:
             for name, value in (common | app.env).items()
         ),
     }
-    return SERVICE.substitute(values) + SIDECAR.substitute(values)
+    service = SERVICE if member.file is None else FOREIGN
+    return service.substitute(values) + SIDECAR.substitute(values)

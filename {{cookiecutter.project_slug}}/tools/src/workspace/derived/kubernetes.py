@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import Template
 
-from workspace.daprfile import App, DaprFile
+from workspace.daprfile import DaprFile
 from workspace.derived.file import Derived, head, plain, quoted
 from workspace.members import Member
 
@@ -50,6 +50,12 @@ VARIABLE = Template("""\
           value: $value
 """)
 
+PROBE = Template("""\
+      - op: replace
+        path: /spec/template/spec/containers/0/$probe/httpGet/path
+        value: $path
+""")
+
 SERVICE = Template("""\
 apiVersion: v1
 kind: Service
@@ -75,7 +81,7 @@ def derive(root: Path, file: DaprFile, members: Sequence[Member]) -> Iterator[De
     yield Derived(root / FOLDER / "kustomization.yaml", head(INSTEAD) + content, INSTEAD)
     for member in members:
         folder, app = root / FOLDER / member.app_id, member.app
-        kustomization = head(INSTEAD) + KUSTOMIZATION + _patches(app)
+        kustomization = head(INSTEAD) + KUSTOMIZATION + _patches(member)
         yield Derived(folder / "kustomization.yaml", kustomization, INSTEAD)
         service = SERVICE.substitute(app_id=app.app_id, app_port=app.app_port)
         yield Derived(folder / "service.yaml", head(INSTEAD) + service, INSTEAD)
@@ -88,9 +94,15 @@ def _environment(common: dict[str, str]) -> str:
     return ENVIRONMENT + below
 
 
-def _patches(app: App) -> str:
-    variables = [
-        VARIABLE.substitute(name=plain(name), value=quoted(value))
-        for name, value in app.env.items()
-    ]
-    return PATCHES + "".join(variables) if variables else ""
+def _patches(member: Member) -> str:
+    app, file = member.app, member.file
+    variables = app.env
+    patches = []
+    if file is not None:
+        variables = {"APP_PORT": str(app.app_port)} | variables
+        probes = {"startupProbe": file.alive, "livenessProbe": file.alive}
+        for probe, path in (probes | {"readinessProbe": file.ready}).items():
+            patches.append(PROBE.substitute(probe=probe, path=quoted(path)))
+    for name, value in variables.items():
+        patches.append(VARIABLE.substitute(name=plain(name), value=quoted(value)))
+    return PATCHES + "".join(patches) if patches else ""
