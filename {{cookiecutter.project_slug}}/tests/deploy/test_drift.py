@@ -58,7 +58,9 @@ def test_the_environment_is_that_of_dapr_yaml(overlay: Overlay) -> None:
         wanted = RUN["common"].get("env", {}) | app.get("env", {}) | ONLY_IN_A_CLUSTER
         wanted |= of_the_broker
         found = overlay.environment(overlay.services[app["appID"]])
+        # Where it listens: for uvicorn, and for a member in another language.
         del found["UVICORN_PORT"]
+        found.pop("APP_PORT", None)
         found.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
         assert found == wanted, app["appID"]
 
