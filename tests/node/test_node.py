@@ -2,11 +2,12 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.node.programs import link
 from tests.node.render import with_node
 from tests.template.rendering import commit, cookiecutter, snapshot
 
@@ -15,11 +16,14 @@ PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     template = commit(snapshot(tmp_path_factory.mktemp("repository") / "template"))
     rendering = cookiecutter(template, tmp_path_factory.mktemp("node") / "out")
     assert rendering.code == 0, rendering.stdout + rendering.stderr
-    return with_node(rendering.output / "order-fulfilment")
+    with pytest.MonkeyPatch.context() as patch:
+        programs = link(tmp_path_factory.mktemp("programs") / "bin")
+        patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+        yield with_node(rendering.output / "order-fulfilment")
 
 
 def run(workspace: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -87,4 +91,10 @@ def test_a_member_that_keeps_no_dead_letters_is_named_with_its_topic(workspace: 
 
 def test_on_real_sidecars_it_does_what_a_member_in_python_does(workspace: Path) -> None:
     done = run(workspace, *PYTEST, "tests/node")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_it_passes_the_duplicates_of_the_fault_suite_in_every_style(workspace: Path) -> None:
+    only = ("--only", "duplicates")
+    done = run(workspace, "workspace", "faults", "--orders", "10", *only)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,8 +10,8 @@ import psutil
 import pytest
 from valkey import Valkey
 
-from workspace import stack
-from workspace.daprfile import ROOT, DaprFile
+from workspace import processes, stack
+from workspace.daprfile import DaprFile
 from workspace.stack import REDIS_PORT
 from workspace.tokens import app_headers
 
@@ -101,13 +101,9 @@ class NodeProcess:
         if self._process.is_running():
             self._process.kill()
         self._process.wait(STOP_SECONDS)
+        # `down` stops it with the rest.
         environment = {**self._environment, **more}
-        self._process = psutil.Popen(self._command, cwd=ROOT, env=environment)
-
-    def stop(self) -> None:
-        if self._process.is_running():
-            self._process.kill()
-            self._process.wait(STOP_SECONDS)
+        self._process = processes.start("node-restarted", self._command, environment)
 
     def died(self) -> None:
         self._process.wait(SECONDS)

@@ -10,6 +10,8 @@ const STORE = "statestore";
 const INBOX_TTL_SECONDS = 7 * 24 * 3600;
 const ATTEMPTS = 10;
 const MAX_LETTERS = 200;
+const NAMESPACE_URL = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
+const NAMESPACE = uuid5(NAMESPACE_URL, "urn:dapr-styles:derived-id");
 const SUCCESS = "SUCCESS";
 const RETRY = "RETRY";
 
@@ -121,7 +123,7 @@ export class Member {
 
   /** Once for each source and id: writes and inbox record are one transaction. */
   async process(topic, event) {
-    const inbox = `inbox-${hashed(event.source, event.id)}`;
+    const inbox = `inbox:${derivedId(event.source, event.id)}`;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const tx = new Transaction(this.client);
       const recorded = await tx.get(inbox);
@@ -154,7 +156,7 @@ export class Member {
     return {
       specversion: "1.0",
       // The same for the same cause, so that who gets it twice knows it.
-      id: hashed(this.appId, cause.source, cause.id, type, String(number)).slice(0, 32),
+      id: derivedId(this.appId, cause.source, cause.id, type, String(number)),
       source: this.appId,
       type,
       subject: cause.subject,
@@ -176,7 +178,7 @@ export class Member {
 
   async keep(message, topic, kind, cause) {
     const payload = typeof message === "string" ? message : JSON.stringify(message);
-    const id = uuidOf(hashed(payload));
+    const id = derivedId("dead-letter", payload);
     const letter = {
       id,
       topic,
@@ -308,12 +310,17 @@ function topicOf(type) {
   return type.replace(/\.v\d+$/, "");
 }
 
-function hashed(...parts) {
-  return createHash("sha256").update(parts.join("\x1f")).digest("hex");
+/** The same for the same parts, as the chassis derives it: the fault suite looks inboxes up by it. */
+function derivedId(...parts) {
+  return uuid5(NAMESPACE, parts.join("\x1f"));
 }
 
-function uuidOf(hex) {
-  return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+function uuid5(namespace, name) {
+  const bytes = createHash("sha1").update(Buffer.from(namespace.replaceAll("-", ""), "hex"));
+  const digest = bytes.update(name).digest().subarray(0, 16);
+  digest[6] = (digest[6] & 0x0f) | 0x50;
+  digest[8] = (digest[8] & 0x3f) | 0x80;
+  return digest.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 /** For the tests: it dies after a commit, once, when the file is there that `DIE_AT` names. */

@@ -1,10 +1,12 @@
 // Listens to how orders end, and counts how often each end took effect here.
-import { Member } from "./member.js";
+import { Member, Rejected } from "./member.js";
 
 const member = new Member("notices", { ready: "/ready", alive: "/alive" });
 
 async function note(event, tx) {
-  const key = `notice-${event.data.order_id}`;
+  const { order_id } = event.data;
+  if (typeof order_id !== "string") throw new Rejected("order_id is missing");
+  const key = `notice-${order_id}`;
   const before = (await tx.get(key)) ?? { times: 0 };
   tx.put(key, { ended: event.type, times: before.times + 1 });
   return [];

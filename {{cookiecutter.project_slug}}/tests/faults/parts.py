@@ -15,7 +15,7 @@ from valkey.asyncio import Valkey
 from valkey.exceptions import ValkeyError
 
 from tests.faults.waiting import Overdue, until
-from workspace import ports, processes, profiles
+from workspace import ports, processes, profiles, stack
 from workspace.daprfile import DaprFile
 from workspace.errors import StackError
 from workspace.stack import REDIS_PORT
@@ -126,7 +126,7 @@ class Parts:
             )
         ours = psutil.Process().children(recursive=True)
         self.apps = {
-            name: _required(name, ours, _serves(f"{name}.main:app"), _answers(f"{app.url}/readyz"))
+            name: _required(name, ours, _runs(app.command), _answers(stack.readiness(app)))
             for name, app in file.apps.items()
         }
         self.sidecars = {
@@ -190,8 +190,10 @@ def _required(name: str, ours: Sequence[psutil.Process], matches: Matches, is_re
     return part
 
 
-def _serves(app: str) -> Matches:
-    return lambda command: app in command
+def _runs(started: Sequence[str]) -> Matches:
+    """The command of dapr.yaml; before a script's arguments its interpreter is named."""
+    arguments = list(started[1:])
+    return lambda command: bool(arguments) and command[-len(arguments) :] == arguments
 
 
 def _has(program: str, *arguments: str) -> Matches:

@@ -34,6 +34,7 @@ class App:
     grpc_port: int = Field(alias="daprGRPCPort")
     metrics_port: int = Field(alias="metricsPort")
     env: dict[str, str] = Field(default_factory=dict)
+    command: list[str] = Field(default_factory=list)
 
     @property
     def ports(self) -> tuple[int, ...]:

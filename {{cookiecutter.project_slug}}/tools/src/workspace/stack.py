@@ -134,13 +134,14 @@ def _run_services(found: runtime.Runtime, file: DaprFile, environment: dict[str,
         # `dapr run` goes on without a sidecar that gave up, and the app would wait in vain.
         sidecars.require_none_gave_up(began)
         sidecars.require_no_app_ended(began)
-        return _ok(_readiness(app))
+        return _ok(readiness(app))
 
     for app in file.apps.values():
-        _wait(f"{app.app_id} at {_readiness(app)}", partial(ready, app), SERVICES, process)
+        _wait(f"{app.app_id} at {readiness(app)}", partial(ready, app), SERVICES, process)
 
 
-def _readiness(app: App) -> str:
+def readiness(app: App) -> str:
+    """Where it is asked, of a service in any language."""
     return f"{app.url}{memberfile.or_chassis(app.app_id).ready}"
 
 
