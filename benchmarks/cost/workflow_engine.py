@@ -5,12 +5,13 @@ from orders.saga import FULFILMENT
 from orders.settings import settings
 
 from chassis import Service
+from chassis.processes import ProcessAccepted
 from chassis.saga import Choreography, HybridWorkflow
 
 service = Service(settings, title="Orders")
 service.sagas.run(Choreography(FULFILMENT))
 service.sagas.run(HybridWorkflow(FULFILMENT))
-service.records(api.OrderAccepted)
+service.records(ProcessAccepted)
 service.app.include_router(api.router)
 
 app = service.app

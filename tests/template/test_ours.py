@@ -20,15 +20,16 @@ def hyphenated(name: str) -> str:
 def words() -> set[str]:
     """Services, messages and values of the example, and what its events are about."""
     found = set(SERVICES)
-    for module in ("events", "commands", "values"):
-        file = WORKSPACE / "contracts/src/contracts" / f"{module}.py"
+    for file in (WORKSPACE / "contracts/src/contracts").glob("*.py"):
+        if file.stem in ("__init__", "base"):
+            continue
         for node in ast.parse(file.read_text()).body:
             if isinstance(node, ast.ClassDef):
                 name = hyphenated(node.name)
                 if "-" not in name:
                     continue
                 found |= {node.name.lower(), name, name.replace("-", "_")}
-                if module == "events":
+                if "Event" in [base.id for base in node.bases if isinstance(base, ast.Name)]:
                     subject = name.partition("-")[0]
                     found |= {f"{subject}s", f"{subject}_id", subject} - AMBIGUOUS
     return found

@@ -1,23 +1,10 @@
-"""For tests: an order, of which a test names only what it is about, and what may be in flight."""
+"""For tests: an order, of which a test names only what it is about."""
 
-from collections.abc import Iterator
 from uuid import UUID
 
-from contracts.messages import Command, Event, Message
-from contracts.values import OrderDetails, OrderLine
-from workspace.daprfile import ROOT
+from contracts.orders import OrderDetails, OrderLine
 
 ORDER_ID = UUID("00000000-0000-4000-8000-000000000001")
-
-IN_FLIGHT = ROOT / "contracts" / "in_flight.toml"
-
-
-def messages(base: type[Message] = Message) -> Iterator[type[Message]]:
-    """Every event and command of the contracts."""
-    for message in base.__subclasses__():
-        if message.__module__.startswith("contracts.") and message not in (Event, Command):
-            yield message
-        yield from messages(message)
 
 
 def order_of(

@@ -8,7 +8,7 @@ from chassis.deadletters import letter_id
 from chassis.saga import Progress, Style, undone
 from chassis.saga.records import record_key
 from chassis.transaction import adapter
-from contracts import OrderCancelled, OrderConfirmed
+from contracts.orders import OrderCancelled, OrderConfirmed
 from inventory.domain import Reservation, Stock
 from inventory.steps import reservation_key, stock_key
 from orders.api import STATES

@@ -10,7 +10,7 @@ from fastapi import Response
 from chassis import derived_id, topic_of
 from chassis.saga import Style
 from chassis.saga.subjects import instance_id
-from contracts import OrderPlaced, ReserveStock
+from contracts.orders import OrderPlaced, ReserveStock
 from inventory import main as inventory
 from inventory.api import Receipt, post_receipt
 from inventory.domain import Stock

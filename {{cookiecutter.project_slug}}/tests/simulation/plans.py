@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chassis import derived_id, topic_of
 from chassis.saga import Style
-from contracts import CapturePayment, OrderDetails, OrderPlaced, ReserveStock, StockReserved
+from contracts.orders import CapturePayment, OrderDetails, OrderPlaced, ReserveStock, StockReserved
 from payments.settings import settings as payments
 from testkit.simulation import World
 from tests.examples import order_of

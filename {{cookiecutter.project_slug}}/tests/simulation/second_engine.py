@@ -1,6 +1,7 @@
 """Orders as in `orders.main`, with the hybrid on the workflow engine."""
 
 from chassis import Ports, Service
+from chassis.processes import ProcessAccepted
 from chassis.saga import Choreography, HybridWorkflow, Orchestration
 from orders import api
 from orders.saga import FULFILMENT
@@ -12,6 +13,6 @@ def compose(ports: Ports | None = None) -> Service:
     service.sagas.run(Choreography(FULFILMENT))
     service.sagas.run(Orchestration(FULFILMENT))
     service.sagas.run(HybridWorkflow(FULFILMENT))
-    service.records(api.OrderAccepted)
+    service.records(ProcessAccepted)
     service.app.include_router(api.router)
     return service

@@ -11,7 +11,7 @@ from chassis.cloudevents import CloudEvent
 from chassis.handlers import Step
 from chassis.inbox import Delivery, Inbox, Outcome, Outgoing
 from chassis.messages import type_of
-from contracts import CapturePayment
+from contracts.orders import CapturePayment
 from testkit.simulation import schedules
 from testkit.simulation.process import here
 from tests.simulation.fulfilment import HYBRID, HYBRID_WORKFLOW, ORCHESTRATION, Runner, simulation

@@ -12,7 +12,8 @@ from chassis.inbox import Outcome
 from chassis.messages import type_of
 from chassis.service import Service
 from chassis.transaction import Transaction
-from contracts import Event, OrderDetails, PaymentCaptured
+from contracts.base import Event
+from contracts.orders import OfOrder, OrderDetails, PaymentCaptured
 from testkit import in_flight
 from testkit.simulation import Changed, Check, Simulation, World, schedules, unchanged
 from testkit.simulation.process import here
@@ -21,7 +22,7 @@ from tests.simulation import plans
 from tests.simulation.fulfilment import RUNNERS, Run, Runner, of
 
 
-class PaymentCapturedV2(Event):
+class PaymentCapturedV2(OfOrder, Event):
     topic = "payment-captured"
     version = 2
 

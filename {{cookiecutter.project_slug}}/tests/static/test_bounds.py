@@ -5,7 +5,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, FailFast, Field, ValidationError
 
-from contracts import CapturePayment, OrderCancelled, OrderPlaced
+from contracts.orders import CapturePayment, OrderCancelled, OrderPlaced
 from testkit import bounds
 from tests.examples import ORDER_ID
 from workspace import members

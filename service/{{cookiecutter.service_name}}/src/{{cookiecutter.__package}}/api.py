@@ -3,7 +3,7 @@
 from fastapi import APIRouter, HTTPException
 
 from chassis import Running
-from contracts import OrderId
+from contracts.orders import OrderId
 
 from .choreography import notice_key
 from .domain import Notice

@@ -1,7 +1,7 @@
 """Choreography: hears that an order is confirmed or cancelled, and keeps the notice."""
 
 from chassis import Handlers, Transaction
-from contracts import OrderCancelled, OrderConfirmed, OrderId
+from contracts.orders import OrderCancelled, OrderConfirmed, OrderId
 
 from . import domain
 from .domain import Notice

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contracts import OrderId
+from contracts.orders import OrderId
 
 
 @dataclass(frozen=True, slots=True)

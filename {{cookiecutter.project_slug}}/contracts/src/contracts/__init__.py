@@ -1,67 +1,22 @@
-"""The published language of order fulfilment. It depends on nothing of this workspace."""
+"""The published language: a module for each process, of what is in `base`."""
 
-from contracts.commands import (
-    CapturePayment,
-    DispatchShipment,
-    RefundPayment,
-    ReleaseStock,
-    ReserveStock,
-)
-from contracts.events import (
-    OrderCancelled,
-    OrderConfirmed,
-    OrderPlaced,
-    PaymentCaptured,
-    PaymentDeclined,
-    PaymentRefunded,
-    ShipmentDispatched,
-    ShipmentFailed,
-    StockRejected,
-    StockReleased,
-    StockReserved,
-)
-from contracts.messages import Command, Event, Message
-from contracts.values import (
-    CardId,
-    Cents,
-    Country,
-    CustomerId,
-    OrderDetails,
-    OrderId,
-    OrderLine,
-    Quantity,
-    Sku,
-    Text,
-)
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
 
-__all__ = [
-    "CapturePayment",
-    "CardId",
-    "Cents",
-    "Command",
-    "Country",
-    "CustomerId",
-    "DispatchShipment",
-    "Event",
-    "Message",
-    "OrderCancelled",
-    "OrderConfirmed",
-    "OrderDetails",
-    "OrderId",
-    "OrderLine",
-    "OrderPlaced",
-    "PaymentCaptured",
-    "PaymentDeclined",
-    "PaymentRefunded",
-    "Quantity",
-    "RefundPayment",
-    "ReleaseStock",
-    "ReserveStock",
-    "ShipmentDispatched",
-    "ShipmentFailed",
-    "Sku",
-    "StockRejected",
-    "StockReleased",
-    "StockReserved",
-    "Text",
-]
+from contracts.base import Message
+
+
+def messages() -> Iterator[type[Message]]:
+    """Every event and command of every process: the classes that no other one is made of."""
+    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
+        import_module(module.name)
+    return _leaves(Message)
+
+
+def _leaves(base: type[Message]) -> Iterator[type[Message]]:
+    for message in base.__subclasses__():
+        # A test may make more of them.
+        if message.__module__.startswith(f"{__name__}."):
+            within = [*_leaves(message)]
+            yield from within or [message]

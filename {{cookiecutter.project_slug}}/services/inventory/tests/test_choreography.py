@@ -1,7 +1,7 @@
 import pytest
 
-from contracts import (
-    Event,
+from contracts.base import Event
+from contracts.orders import (
     OrderPlaced,
     PaymentDeclined,
     PaymentRefunded,

@@ -1,7 +1,7 @@
 import pytest
 
 from chassis.errors import Undone
-from contracts import ReleaseStock, ReserveStock, StockReleased, StockReserved
+from contracts.orders import ReleaseStock, ReserveStock, StockReleased, StockReserved
 from inventory.commands import commands
 from inventory.domain import Stock
 from testkit import Harness

@@ -8,8 +8,11 @@ import pytest
 
 from chassis import Service, envelope, topic_of
 from chassis.errors import Unavailable
-from chassis.saga import Progress, Retry
-from contracts import Event, PaymentDeclined, StockReleased, StockReserved
+from chassis.processes import ProcessAccepted
+from chassis.saga import Choreography, Orchestration, Progress, Retry
+from contracts.base import Event
+from contracts.orders import PaymentDeclined, StockReleased, StockReserved
+from orders import api
 from orders.main import compose
 from orders.saga import FULFILMENT
 from orders.settings import settings
@@ -198,6 +201,18 @@ async def test_an_order_shows_what_is_tried_again_and_whether_that_needs_a_human
             "needs_human": True,
         }
     ]
+
+
+async def test_a_style_that_main_does_not_run_is_refused_with_those_that_it_runs() -> None:
+    service = Service(settings, title="Orders", ports=memory_ports())
+    service.sagas.run(Choreography(FULFILMENT), Orchestration(FULFILMENT))
+    service.records(ProcessAccepted)
+    service.app.include_router(api.router)
+    async with running(service) as client:
+        response = await place(client, style="hybrid")
+        assert response.status_code == 422
+        assert "choose choreography or orchestration" in response.json()["detail"]
+        assert (await place(client, style="choreography")).status_code == 202
 
 
 async def test_a_broker_that_is_away_gets_503_and_the_same_request_goes_on_later(

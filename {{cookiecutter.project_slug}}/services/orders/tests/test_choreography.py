@@ -6,8 +6,8 @@ import pytest
 
 from chassis import Service, envelope, topic_of
 from chassis.saga import Style
-from contracts import (
-    Event,
+from contracts.base import Event
+from contracts.orders import (
     OrderCancelled,
     OrderConfirmed,
     OrderPlaced,

@@ -1,6 +1,6 @@
 import pytest
 
-from contracts import (
+from contracts.orders import (
     PaymentCaptured,
     PaymentDeclined,
     PaymentRefunded,

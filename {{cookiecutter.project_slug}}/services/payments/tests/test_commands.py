@@ -1,7 +1,7 @@
 import pytest
 
 from chassis.errors import Undone
-from contracts import (
+from contracts.orders import (
     CapturePayment,
     PaymentCaptured,
     PaymentDeclined,

@@ -1,6 +1,6 @@
 import pytest
 
-from contracts import PaymentCaptured, ShipmentDispatched, ShipmentFailed
+from contracts.orders import PaymentCaptured, ShipmentDispatched, ShipmentFailed
 from shipping import choreography
 from testkit import Harness
 from tests.examples import ORDER_ID, order_of

@@ -1,6 +1,6 @@
 import pytest
 
-from contracts import DispatchShipment, ShipmentDispatched, ShipmentFailed
+from contracts.orders import DispatchShipment, ShipmentDispatched, ShipmentFailed
 from shipping.commands import commands
 from testkit import Harness
 from tests.examples import ORDER_ID, order_of

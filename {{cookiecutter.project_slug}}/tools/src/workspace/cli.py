@@ -88,10 +88,15 @@ def derive(
     """Write the files that follow from dapr.yaml and the code: see docs/change.md."""
     with console.status("reading the services"):
         # It loads all services; no other command needs them.
+        import contracts
+        from workspace import in_flight
         from workspace.derived import files
 
+        listed = [] if check else in_flight.complete(contracts.messages())
         found = files.here()
         lines = found.check() if check else found.write()
+    for line in listed:
+        print(f"{in_flight.FILE.relative_to(ROOT)}: {line}")
     for line in lines:
         print(line)
     return not (check and lines)

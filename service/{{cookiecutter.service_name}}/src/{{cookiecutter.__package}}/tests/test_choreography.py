@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts import OrderCancelled, OrderConfirmed
+from contracts.orders import OrderCancelled, OrderConfirmed
 from testkit import Harness
 from tests.examples import ORDER_ID
 

@@ -1,6 +1,6 @@
 """This service under every fault of the simulation: SCHEDULES=20000 pytest for more."""
 
-from contracts import OrderCancelled, OrderConfirmed
+from contracts.orders import OrderCancelled, OrderConfirmed
 from testkit.simulation import Check, Simulation, World, schedules
 from tests.examples import ORDER_ID
 

@@ -50,11 +50,10 @@ def test_two_sagas_with_one_start_are_refused(trips: Trips) -> None:
 
 
 async def test_a_style_that_is_not_run_is_refused_with_those_that_are(trips: Trips) -> None:
-    trips.sagas.run(Choreography(TRIP), Hybrid(TOUR))
+    trips.sagas.run(Choreography(TRIP), Orchestration(TRIP), Hybrid(TOUR))
     with pytest.raises(
-        LookupError,
-        match="trips does not run trip-requested as hybrid: it runs trip-requested as "
-        "choreography, tour-requested as hybrid",
+        Rejected,
+        match="trips does not run trip-requested as hybrid: choose choreography or orchestration",
     ):
         await trips.sagas.begin(TRIP, Style.HYBRID, say(TRIP.started_by))
 

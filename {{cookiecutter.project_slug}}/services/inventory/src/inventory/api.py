@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, status
 from pydantic import BaseModel, ConfigDict
 
 from chassis import IdempotencyKey, Running, Transaction, derived_id, step
-from contracts import OrderId, Quantity, Sku
+from contracts.orders import OrderId, Quantity, Sku
 from inventory.domain import Reservation, Stock
 from inventory.steps import reservation_key, stock_key
 

@@ -1,7 +1,7 @@
 """Choreography: inventory hears of events, and knows what each means for stock."""
 
 from chassis import Handlers, Transaction
-from contracts import (
+from contracts.orders import (
     OrderPlaced,
     PaymentDeclined,
     PaymentRefunded,

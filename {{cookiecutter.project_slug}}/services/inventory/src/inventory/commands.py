@@ -1,7 +1,7 @@
 """Which command goes to which step, whether it comes by service invocation or over pub/sub."""
 
 from chassis import Handlers
-from contracts import ReleaseStock, ReserveStock
+from contracts.orders import ReleaseStock, ReserveStock
 from inventory import steps
 
 commands = Handlers()

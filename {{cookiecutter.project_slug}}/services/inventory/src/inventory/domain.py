@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from contracts import OrderId, Sku
+from contracts.orders import OrderId, Sku
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from chassis import Transaction
-from contracts import (
+from contracts.orders import (
     OrderId,
     ReleaseStock,
     ReserveStock,

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from chassis import Ports, Service
+from chassis.processes import ProcessAccepted
 from chassis.saga import Choreography, Hybrid, Orchestration
 from orders import api
 from orders.saga import FULFILMENT
@@ -15,7 +16,7 @@ def compose(ports: Ports | None = None) -> Service:
     service.sagas.run(Choreography(FULFILMENT))
     service.sagas.run(Orchestration(FULFILMENT))
     service.sagas.run(Hybrid(FULFILMENT))
-    service.records(api.OrderAccepted)
+    service.records(ProcessAccepted)
     service.app.include_router(api.router)
     return service
 

@@ -1,7 +1,7 @@
 """The process that orders initiates: what follows what, and what undoes it."""
 
 from chassis.saga import Saga, Step
-from contracts import (
+from contracts.orders import (
     CapturePayment,
     DispatchShipment,
     OrderCancelled,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, HTTPException
 
 from chassis import Running
-from contracts import CardId, OrderId
+from contracts.orders import CardId, OrderId
 from payments.domain import Card, Payment
 from payments.settings import settings
 from payments.steps import card_key, payment_key

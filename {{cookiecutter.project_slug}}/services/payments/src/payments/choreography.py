@@ -1,7 +1,7 @@
 """Choreography: payments hears of events, and knows what each means for money."""
 
 from chassis import Handlers, Transaction
-from contracts import (
+from contracts.orders import (
     CapturePayment,
     PaymentCaptured,
     PaymentDeclined,

@@ -1,7 +1,7 @@
 """Which command goes to which step, whether it comes by service invocation or over pub/sub."""
 
 from chassis import Handlers
-from contracts import CapturePayment, RefundPayment
+from contracts.orders import CapturePayment, RefundPayment
 from payments import steps
 
 commands = Handlers()

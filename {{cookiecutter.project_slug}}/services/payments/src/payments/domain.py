@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from contracts import CardId, OrderId
+from contracts.orders import CardId, OrderId
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What payments does when it is asked, whatever the style: load, decide, put, answer."""
 
 from chassis import Transaction
-from contracts import (
+from contracts.orders import (
     CapturePayment,
     CardId,
     OrderId,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, HTTPException
 
 from chassis import Running
-from contracts import OrderId
+from contracts.orders import OrderId
 from shipping.domain import Shipment
 from shipping.steps import shipment_key
 

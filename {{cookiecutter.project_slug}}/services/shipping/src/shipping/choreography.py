@@ -1,7 +1,7 @@
 """Choreography: shipping hears that an order is paid, and sends it."""
 
 from chassis import Handlers, Transaction
-from contracts import DispatchShipment, PaymentCaptured, ShipmentDispatched, ShipmentFailed
+from contracts.orders import DispatchShipment, PaymentCaptured, ShipmentDispatched, ShipmentFailed
 from shipping import commands
 
 events = Handlers()

@@ -1,7 +1,7 @@
 """Which command goes to which step, whether it comes by service invocation or over pub/sub."""
 
 from chassis import Handlers
-from contracts import DispatchShipment
+from contracts.orders import DispatchShipment
 from shipping import steps
 
 commands = Handlers()

@@ -4,7 +4,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contracts import Country, OrderId
+from contracts.orders import Country, OrderId
 
 
 class Status(StrEnum):

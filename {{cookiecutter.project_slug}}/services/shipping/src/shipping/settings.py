@@ -1,7 +1,7 @@
 """Settings of shipping."""
 
 from chassis import ServiceSettings
-from contracts import Country
+from contracts.orders import Country
 
 
 class ShippingSettings(ServiceSettings):

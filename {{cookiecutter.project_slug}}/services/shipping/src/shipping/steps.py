@@ -1,7 +1,7 @@
 """What shipping does when it is asked, whatever the style: load, decide, put, answer."""
 
 from chassis import Transaction
-from contracts import DispatchShipment, OrderId, ShipmentDispatched, ShipmentFailed
+from contracts.orders import DispatchShipment, OrderId, ShipmentDispatched, ShipmentFailed
 from shipping import domain
 from shipping.domain import Shipment, Status
 from shipping.settings import settings

@@ -2,6 +2,7 @@
 
 import logging
 
+from chassis.errors import Rejected
 from chassis.messages import Message
 from chassis.saga.declaration import Saga
 from chassis.saga.hybrid import Hybrid
@@ -73,12 +74,22 @@ class Sagas:
             )
         return runner
 
+    def require(self, saga: Saga, style: Style) -> None:
+        """Raises `Rejected` for a style that somebody chose, and that the saga does not run in."""
+        styles = [other for name, other in self._runners if name == saga.name]
+        if styles and style not in styles:
+            raise Rejected(
+                f"{self._service.settings.app_id} does not run {saga.name} as {style}: "
+                f"choose {' or '.join(styles)}"
+            )
+
     async def begin(self, saga: Saga, style: Style, started: Message) -> None:
         """Start a process, once however often it is called for one subject.
 
-        Raises `Unavailable`: then it may have begun, and is to be called again. Raises `Rejected`
-        for a subject that can be no id.
+        Raises `Rejected` for a style that it does not run in and for a subject that can be no id,
+        and `Unavailable`: then it may have begun, and is to be called again.
         """
+        self.require(saga, style)
         runner = self.runner(saga.name, style)
         check_subject(saga, started.subject)
         await runner.begin(started)

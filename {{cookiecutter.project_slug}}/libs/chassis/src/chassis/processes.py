@@ -1,0 +1,160 @@
+"""Processes over HTTP: begin one, once for each Idempotency-Key, and see how far it is."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel
+
+from chassis.cloudevents import derived_id
+from chassis.errors import Rejected
+from chassis.handlers import by_type, step
+from chassis.messages import Message, type_of
+from chassis.saga.declaration import Saga
+from chassis.saga.progress import Progress, Recorded, Retry, State, undone
+from chassis.saga.styles import Style
+from chassis.service import Service
+from chassis.transaction import Transaction
+
+
+class BeginProcess(BaseModel):
+    """The request as a message to this service: the inbox holds its key against its content."""
+
+    version: ClassVar[int] = 1
+
+    id: str
+    request: dict[str, Any]
+
+    @property
+    def subject(self) -> str:
+        return self.id
+
+
+class ProcessAccepted(BaseModel):
+    """The request as it was accepted: a default that changes later changes nothing of it.
+
+    It is recorded for good, so each version of it stays: see docs/versions.md.
+    """
+
+    version: ClassVar[int] = 1
+
+    id: str
+    style: Style
+    #: Type and data of the message that starts the process.
+    type: str
+    started: dict[str, Any]
+
+    @property
+    def subject(self) -> str:
+        return self.id
+
+
+class Failure(BaseModel):
+    """The step of the saga that was not done, and why."""
+
+    step: str
+    reason: str
+
+
+class RetryView(BaseModel):
+    """A command that a participant has not carried out yet, and is given again."""
+
+    command: str
+    participant: str
+    attempts: int
+    since: datetime
+    cause: str
+    needs_human: bool
+
+    @classmethod
+    def of(cls, retry: Retry, now: datetime) -> Self:
+        return cls(
+            command=retry.command,
+            participant=retry.participant,
+            attempts=retry.attempts,
+            since=retry.since,
+            cause=retry.cause,
+            needs_human=retry.needs_human(now),
+        )
+
+
+class ProcessView(BaseModel):
+    """A process as far as it is: what happened when, what failed and why, what was undone."""
+
+    id: str
+    style: Style
+    state: State
+    started_at: datetime
+    ended_at: datetime | None
+    #: The data of the message that started it.
+    started: Mapping[str, Any]
+    steps: tuple[Recorded, ...]
+    retrying: tuple[RetryView, ...]
+    failure: Failure | None
+    undone: tuple[str, ...]
+
+    @classmethod
+    def of(cls, saga: Saga, progress: Progress, now: datetime) -> Self | None:
+        """None: replies about it are known, and the process itself is not yet."""
+        if progress.started is None or progress.style is None or progress.started_at is None:
+            return None
+        failure = None
+        if progress.failed_step is not None:
+            failure = Failure(step=progress.failed_step, reason=progress.reason or "")
+        return cls(
+            id=progress.id,
+            style=progress.style,
+            state=progress.state,
+            started_at=progress.started_at,
+            ended_at=progress.ended_at,
+            started=progress.started,
+            steps=progress.steps,
+            retrying=tuple(RetryView.of(retry, now) for retry in progress.retrying),
+            failure=failure,
+            undone=tuple(undone(saga, progress)),
+        )
+
+
+async def begin(
+    service: Service, saga: Saga, key: str, request: BaseModel, style: Style, started: Message
+) -> ProcessAccepted:
+    """Begin the process that the request asks for; what was accepted under its key first, stands.
+
+    `main.py` names `ProcessAccepted` in `service.records(...)`. Raises `Rejected` for a style that
+    this service does not run, and for another request under the same key; else `Unavailable`.
+    """
+    # First the style: a request that is refused does not use up its key.
+    service.sagas.require(saga, style)
+    accepted = ProcessAccepted(
+        id=started.subject,
+        style=style,
+        type=type_of(type(started)),
+        started=started.model_dump(mode="json"),
+    )
+
+    async def accept(_: BeginProcess, __: Transaction) -> ProcessAccepted:
+        """Only the inbox record is kept: it holds the key against what was accepted under it."""
+        return accepted
+
+    # Then the key, then the process: of two requests with one key, only the first one's content
+    # may begin. If we crash in between, nothing has happened, and the same request goes on.
+    (recorded,) = await service.take(
+        BeginProcess(id=accepted.id, request=request.model_dump(mode="json", exclude_unset=True)),
+        step(accept, BeginProcess),
+        derived_id(f"begin-{saga.name}", key),
+    )
+    assert isinstance(recorded, ProcessAccepted)
+    start = by_type(*saga.starts).get(recorded.type)
+    if start is None:
+        raise Rejected(
+            f"this Idempotency-Key was used for a {recorded.type}, which is not read any more: "
+            "send a new key"
+        )
+    await service.sagas.begin(saga, recorded.style, start.model_validate(recorded.started))
+    return recorded
+
+
+async def look_up(service: Service, saga: Saga, id: str) -> ProcessView | None:
+    """None if no process of this id was begun."""
+    progress = await service.sagas.progress(saga, id)
+    return None if progress is None else ProcessView.of(saga, progress, service.clock.now())
