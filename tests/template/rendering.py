@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
 WORKSPACE = ROOT / "{{cookiecutter.project_slug}}"
-SERVICE = ROOT / "service"
 
 # File content and permissions; of a link, where it points.
 Tree = dict[str, tuple[int, bytes]]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.rendering import ROOT, SERVICE, cookiecutter, cruft
+from tests.template.rendering import ROOT, cookiecutter, cruft
 
-HOOKS = [ROOT / "hooks/pre_gen_project.sh", SERVICE / "hooks/pre_gen_project.sh"]
+HOOK = ROOT / "hooks/pre_gen_project.sh"
 WORKSPACE_NAMES = [
     "chassis",
     "contracts",
@@ -187,26 +187,21 @@ def test_a_folder_that_was_there_before_is_kept_when_an_answer_is_bad(
     assert rendering.left_behind == ["tea", "tea/mine.txt"]
 
 
-@pytest.mark.parametrize("hook", HOOKS, ids=["workspace", "service"])
-def test_the_hook_knows_every_module_of_the_standard_library(hook: Path) -> None:
+def test_the_hook_knows_every_module_of_the_standard_library() -> None:
     public = {name for name in sys.stdlib_module_names if re.fullmatch("[a-z][a-z0-9_]*", name)}
-    assert public <= reserved(hook, "python")
+    assert public <= reserved(HOOK, "python")
 
 
-@pytest.mark.parametrize("hook", HOOKS, ids=["workspace", "service"])
-def test_the_hook_knows_every_part_of_the_workspace(hook: Path, workspace: Path) -> None:
+def test_the_hook_knows_every_part_of_the_workspace(workspace: Path) -> None:
     folders = {path.name for path in workspace.iterdir() if path.is_dir()}
     services = {path.name for path in (workspace / "services").iterdir()}
-    assert folders | services | set(WORKSPACE_NAMES) <= reserved(hook, "workspace")
+    assert folders | services | set(WORKSPACE_NAMES) <= reserved(HOOK, "workspace")
 
 
-@pytest.mark.parametrize("hook", HOOKS, ids=["workspace", "service"])
-def test_the_hook_knows_every_library_that_the_workspace_asks_for(
-    hook: Path, workspace: Path
-) -> None:
+def test_the_hook_knows_every_library_that_the_workspace_asks_for(workspace: Path) -> None:
     asked = {
         re.sub("[-_.]+", "_", re.split(r"[^A-Za-z0-9_.-]", requirement)[0].lower())
         for path in workspace.rglob("pyproject.toml")
         for requirement in requirements(path)
     }
-    assert asked <= reserved(hook, "library") | reserved(hook, "workspace")
+    assert asked <= reserved(HOOK, "library") | reserved(HOOK, "workspace")

@@ -24,7 +24,7 @@ def derive(folder: Path, installed: Path, *options: str) -> subprocess.Completed
 def workspace(installed: Path, tmp_path: Path) -> Path:
     """What is derived, and what from, to be changed."""
     copy = tmp_path / "order-fulfilment"
-    for part in ("deploy", "components"):
+    for part in ("contracts", "deploy", "components"):
         shutil.copytree(installed / part, copy / part)
     shutil.copy(installed / "dapr.yaml", copy)
     return copy

@@ -19,11 +19,7 @@ HOLDS_JINJA = {".yaml", ".yml", ".toml", ".md", "Dockerfile", "LICENSE"}
 def files(template: Path, *suffixes: str) -> list[Path]:
     """What gets rendered, without the hooks, which are no part of any output."""
     listed = git(template, "ls-files", "-z").split("\0")
-    rendered = [
-        template / name
-        for name in listed
-        if name.startswith(("{{cookiecutter.", "service/{{cookiecutter."))
-    ]
+    rendered = [template / name for name in listed if name.startswith("{{cookiecutter.")]
     return [path for path in rendered if not suffixes or path.suffix in suffixes]
 
 
@@ -35,8 +31,7 @@ def text_of(path: Path) -> str:
 
 
 def test_no_python_file_holds_jinja(template: Path) -> None:
-    hooks = [*template.glob("hooks/*.py"), *template.glob("service/hooks/*.py")]
-    python = [*files(template, ".py"), *hooks]
+    python = [*files(template, ".py"), *template.glob("hooks/*.py")]
     assert python
     assert [str(path) for path in python if JINJA.search(path.read_text())] == []
 

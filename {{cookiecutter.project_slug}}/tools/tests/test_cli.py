@@ -53,7 +53,7 @@ def ending(with_what: Callable[[], object]) -> typer.Typer:
 
 def test_the_commands_are_these() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
-        *("up", "servers", "down", "use", "derive", "members", "streams", "tokens"),
+        *("up", "servers", "down", "use", "derive", "members", "new-service", "streams", "tokens"),
         *("dead-letters", "dead-letters list", "dead-letters show"),
         *("dead-letters replay", "dead-letters discard"),
         *("demo", "faults", "simulate", "fuzz", "histories"),

@@ -11,7 +11,7 @@ from workspace import memberrun, processes, profiles, targets, theirs, tokens
 from workspace import stack as local
 from workspace import streams as jetstream
 from workspace.commands import Commands
-from workspace.daprfile import DaprFile
+from workspace.daprfile import ROOT, DaprFile
 from workspace.deadletters import cli as deadletters
 
 RUN, PROVE, DEPLOY = "Run", "Prove", "Deploy"
@@ -106,6 +106,27 @@ def derive(
 def members(task: memberrun.Task) -> None:
     """Run what the members in other languages state for this task: see docs/members.md."""
     memberrun.run(task)
+
+
+@app.command(rich_help_panel=RUN)
+def new_service(
+    name: Annotated[str, typer.Argument(help="Of the app, its folder and its package.")],
+    starts: Annotated[
+        str, typer.Option(help="The event with which it begins a process: an initiator.")
+    ] = "",
+    steps: Annotated[
+        str, typer.Option(help='Those of the process: "BookRoom/FreeRoom@rooms PayTrip@billing".')
+    ] = "",
+    on: Annotated[
+        list[str] | None, typer.Option(help="An event that it subscribes to: a listener.")
+    ] = None,
+) -> None:
+    """Make a service: a participant of the declared sagas, an initiator or a listener."""
+    # It loads all services.
+    from workspace.newservice import command
+
+    folder = command.make(name, starts, steps, on or [])
+    print(f"{folder.relative_to(ROOT)}: made. Then: make derive unit")
 
 
 @app.command(rich_help_panel=RUN)

@@ -1,1 +1,0 @@
-"""Hears how an order ends, and keeps what its customer is to be told."""

@@ -1,1 +1,0 @@
-"""Not in an image: see .dockerignore."""
