@@ -1,6 +1,6 @@
 """python -m benchmarks.guards [--rounds 5] [--orders 1000]: what the guards cost.
 
-The generated choreography as it is, and served by `faults.launcher` without inbox, recorded
+The generated choreography as it is, and served by `testkit.faults.launcher` without inbox, recorded
 outcomes and ETags: what then goes wrong is not measured, only how fast it goes.
 """
 
@@ -10,7 +10,7 @@ from functools import partial
 from benchmarks.rendered import alternating, measure_as, rendered, show
 
 UVICORN = "command: [.venv/bin/uvicorn, "
-UNGUARDED = "command: [.venv/bin/python, -m, faults.launcher, without-guards, --, "
+UNGUARDED = "command: [.venv/bin/python, -m, testkit.faults.launcher, without-guards, --, "
 
 
 def main() -> None:

@@ -1,1 +1,1 @@
-"""The same orders in each style, on the real system: what each style costs, and that it adds up."""
+"""Orders for the running system: what is bought, why it fails, and whether it adds up."""

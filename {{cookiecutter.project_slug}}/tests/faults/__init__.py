@@ -1,1 +1,1 @@
-"""Faults on the real system: each is made while orders flow, and all must add up afterwards."""
+"""The faults of the testkit while orders flow: all must add up afterwards."""

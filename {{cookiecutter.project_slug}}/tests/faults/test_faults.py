@@ -10,17 +10,18 @@ from random import Random
 
 import pytest
 
-from tests.demo.client import Client
-from tests.faults import components, run
-from tests.faults.catalogue import FAULTS, Fault, between
-from tests.faults.parts import START_SECONDS, Parts
-from tests.faults.run import Result
-from tests.faults.scene import Scene, changed
-from tests.faults.waiting import until
+from chassis.saga import Style
+from testkit.faults import components, run
+from testkit.faults.catalogue import FAULTS, Fault, between
+from testkit.faults.parts import START_SECONDS, Parts
+from testkit.faults.run import Result
+from testkit.faults.scene import Scene, changed
+from testkit.live.waiting import until
+from tests.plans import ORDERS, Orders
 from workspace import profiles, stack
 from workspace.daprfile import DaprFile
 
-ORDERS = 12
+COUNT = 12
 #: With a guard off, what has not ended by then never will.
 PATIENCE_SECONDS = 5
 LATE_SECONDS = 60
@@ -44,15 +45,15 @@ def parts() -> Iterator[Parts]:
 
 @pytest.fixture
 async def make(parts: Parts) -> AsyncIterator[Run]:
-    client = Client(parts.file.apps)
     supervisor = asyncio.create_task(parts.supervise())
+    async with Orders(ORDERS, parts.file.apps) as door:
 
-    async def make(fault: Fault, style: str, **more: float) -> Result:
-        return await run.run(fault, style, parts, client, ORDERS, Random(fault.name), **more)
+        async def make(fault: Fault, style: str, **more: float) -> Result:
+            random = Random(fault.name)
+            return await run.run(fault, Style(style), parts, door, COUNT, random, **more)
 
-    yield make
+        yield make
     supervisor.cancel()
-    await client.close()
     await parts.heal()
 
 
@@ -69,7 +70,7 @@ async def test_all_orders_end_and_all_records_agree(make: Run, name: str, style:
     result = await make(FAULTS[name], style)
 
     assert result.violations == ()
-    assert result.ended == result.orders == ORDERS
+    assert result.ended == result.begun == COUNT
 
 
 async def test_workflows_end_though_answers_come_late(make: Run) -> None:
@@ -81,7 +82,7 @@ async def test_workflows_end_though_answers_come_late(make: Run) -> None:
     result = await make(Fault("late-answers", answer_late), "orchestration")
 
     assert result.violations == ()
-    assert result.ended == result.orders == ORDERS
+    assert result.ended == result.begun == COUNT
 
 
 async def test_a_late_answer_fails_a_workflow_if_its_repeats_are_not_left_out(make: Run) -> None:
@@ -93,12 +94,13 @@ async def test_a_late_answer_fails_a_workflow_if_its_repeats_are_not_left_out(ma
     result = await make(Fault("repeats", answer_late), "orchestration", patience=PATIENCE_SECONDS)
 
     assert any("I2" in violation for violation in result.violations)
+    assert any("S1" in violation for violation in result.violations)
 
 
 async def test_without_the_inbox_goods_that_are_sent_twice_count_twice(make: Run) -> None:
     async def resend(scene: Scene) -> None:
         async with scene.altered("inventory", "without-inbox"):
-            await scene.load.stock()
+            await scene.load.prepare()
             scene.injected += 1
 
     result = await make(Fault("no-inbox", resend), "choreography", patience=PATIENCE_SECONDS)
@@ -132,6 +134,7 @@ async def test_what_counts_as_refused_by_a_status_code_is_done_all_the_same(make
 
     # Somebody in between has said "refused", so goods or money of a cancelled order are kept.
     assert any(re.match("I[134]:", violation) for violation in result.violations)
+    assert any("S3" in violation for violation in result.violations)
 
 
 async def test_what_an_app_misses_while_it_is_away_is_done_though_its_sidecar_gave_it_up(
@@ -150,7 +153,7 @@ async def test_what_an_app_misses_while_it_is_away_is_done_though_its_sidecar_ga
     result = await make(Fault("no-retries", away), "choreography")
 
     assert result.violations == ()
-    assert result.ended == result.orders == ORDERS
+    assert result.ended == result.begun == COUNT
 
 
 async def test_a_scheduler_that_ends_by_itself_is_started_again(parts: Parts) -> None:

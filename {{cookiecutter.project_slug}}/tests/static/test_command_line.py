@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from tests.faults.catalogue import FAULTS
+from testkit.faults.catalogue import FAULTS
 from workspace.cli import app
 
 STYLES = "choreography, orchestration, hybrid"

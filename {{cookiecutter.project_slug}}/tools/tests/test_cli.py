@@ -189,14 +189,14 @@ def test_without_docker_it_says_what_is_needed(command: list[str], tmp_path: Pat
 @pytest.mark.parametrize(
     "run",
     [
-        lambda root: theirs.command("faults", root),
-        lambda root: theirs.passes("tests/faults", root=root),
+        lambda root: theirs.command("simulation", root),
+        lambda root: theirs.passes("tests/simulation", root=root),
     ],
 )
 def test_a_folder_of_tests_that_is_not_there_is_named_in_one_line(
     run: Callable[[Path], object], tmp_path: Path
 ) -> None:
-    with pytest.raises(StackError, match=r"tests/faults is not there.*take it back") as refused:
+    with pytest.raises(StackError, match=r"tests/simulation is not there.*take it back") as refused:
         run(tmp_path)
     assert "\n" not in str(refused.value)
 

@@ -14,12 +14,12 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from tests.demo import checks
-from tests.demo.client import Client
-from tests.faults import letters, load
-from tests.faults.load import Load, again
+from chassis.saga import Style
+from testkit.live import letters, load
+from testkit.live.load import Load, again
+from tests.plans import ORDERS, Orders
 
-STYLES = ("choreography", "orchestration", "hybrid")
+STYLES = tuple(Style)
 END_SECONDS = 240
 
 
@@ -29,39 +29,34 @@ class Address:
 
 
 async def run(urls: dict[str, str], name: str, count: int, seconds: float) -> dict[str, Any]:
-    load.PLACING_SECONDS = seconds
+    load.BEGINNING_SECONDS = seconds
     addresses: Any = {service: Address(url) for service, url in urls.items()}
-    client = Client(addresses)
-    loads = [
-        Load(client, f"{name}-{style[0].upper()}", style, count, Random(1)) for style in STYLES
-    ]
+    door = Orders(ORDERS, addresses)
+    loads = [Load(door, f"{name}-{style[0].upper()}", style, count, Random(1)) for style in STYLES]
     try:
         for each in loads:
-            await each.stock()
+            await each.prepare()
         for each in loads:
             each.begin()
         print("placing", flush=True)
         await asyncio.gather(*(each.all_accepted() for each in loads))
         await asyncio.gather(*(each.all_ended(END_SECONDS) for each in loads))
-        wrong = [line for each in loads for line in await judge(client, each)]
+        wrong = [line for each in loads for line in await judge(each)]
         kept = await again("dead letters", partial(letters.count, addresses))
         if kept:
             wrong.append(f"{kept} dead letters")
     finally:
-        await client.close()
+        await door.client.close()
     slowest = max(each.slowest_seconds for each in loads)
     return {"ended": sum(len(each.ended) for each in loads), "slowest": slowest, "wrong": wrong}
 
 
-async def judge(client: Client, each: Load) -> list[str]:
+async def judge(each: Load) -> list[str]:
     missing = [id for id in each.ids.values() if id not in each.ended]
     if missing:
         return [f"{each.run}: {len(missing)} orders have not ended, the first is {missing[0]}"]
-    orders = [each.views[each.ids[plan.key]] for plan in each.plans]
-    found = await again(
-        f"books of {each.run}", lambda: checks.violations(client, each.run, each.plans, orders)
-    )
-    return list(found)
+    judged = partial(each.door.violations, each.run, each.accepted_plans)
+    return list(await again(f"books of {each.run}", judged))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,12 +21,17 @@ NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 def command(name: str, root: Path = ROOT) -> Callable[..., object]:
-    """`main` of `tests.<name>.command`. Raises `StackError` if the folder is not there."""
-    _require(root / "tests" / name)
+    """`main` of `tests.<name>.command`, or else of the testkit's own.
+
+    Raises `StackError` if there is neither.
+    """
     # A script of .venv/bin does not see the folder that it is called in.
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
-    main: Callable[..., object] = import_module(f"tests.{name}.command").main
+    package = "tests" if (root / "tests" / name / "command.py").exists() else "testkit"
+    if package == "testkit" and not _has(f"testkit.{name}"):
+        _require(root / "tests" / name)
+    main: Callable[..., object] = import_module(f"{package}.{name}.command").main
     return main
 
 
@@ -54,6 +60,13 @@ def passes(
     if code == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     return code == pytest.ExitCode.OK
+
+
+def _has(module: str) -> bool:
+    try:
+        return find_spec(f"{module}.command") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _require(path: Path) -> None:

@@ -40,8 +40,8 @@ class Process:
     #: From its start to its end; None while it has not ended.
     seconds: float | None = None
     failed_step: str | None = None
-    #: The names of the events that were published at its end, one for each id.
-    ends: tuple[str, ...] = ()
+    #: The names of the events that were published at its end, one for each id. None: nobody looked.
+    ends: tuple[str, ...] | None = ()
     #: Of all participants, in the order of their commits.
     outcomes: tuple[Outcome, ...] = ()
 

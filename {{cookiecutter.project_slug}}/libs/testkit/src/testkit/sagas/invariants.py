@@ -30,7 +30,7 @@ def every_process_reaches_one_end(saga: Saga, evidence: Evidence) -> Iterator[st
         state = process.state or "not known"
         if process.accepted and process.state not in due:
             yield f"process {process.id} was accepted, and is {state}"
-        if process.ends != due.get(state, ()):
+        if process.ends is not None and process.ends != due.get(state, ()):
             published = " and ".join(process.ends) or "no end"
             yield f"process {process.id} is {state}, and {published} was published"
         if process.seconds is not None and process.seconds > evidence.deadline:

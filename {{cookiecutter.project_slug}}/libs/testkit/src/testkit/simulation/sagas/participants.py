@@ -43,6 +43,10 @@ class Script:
         self._asked.clear()
         self._replies = 0
 
+    def refuses(self, step: Step, command: Message) -> bool:
+        """Whether the participant says, with the event of the step, that it will not."""
+        return step.name in self.refused.get(command.subject, ())
+
     def require_not_rejected(self, command: Message, id: str) -> None:
         """Raises `Rejected`. The same id gets the same answer, however often its handler runs."""
         key = command.subject, type(command).__name__
@@ -74,7 +78,7 @@ class Participant:
         self.saga, self.app_id, self.script = saga, app_id, script
         self.steps = [step for step in saga.steps if step.at == app_id]
 
-    def compose(self, ports: Ports) -> Service:
+    def compose(self, ports: Ports | None = None) -> Service:
         service = Service(ServiceSettings(app_id=self.app_id), title=self.app_id, ports=ports)
         commands = Handlers()
         run = {
@@ -99,9 +103,9 @@ class Participant:
     def doing(self, step: Step) -> Run:
         async def do(command: Message, tx: Transaction) -> Message:
             self.script.require_not_rejected(command, tx.cause.id)
-            refused = step.name in self.script.refused.get(command.subject, ())
-            reply = step.refused if refused and step.refused is not None else step.done
-            return self.script.reply(reply, command)
+            if step.refused is not None and self.script.refuses(step, command):
+                return self.script.reply(step.refused, command)
+            return self.script.reply(step.done, command)
 
         return do
 

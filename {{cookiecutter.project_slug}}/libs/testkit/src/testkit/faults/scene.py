@@ -1,4 +1,4 @@
-"""Where a fault is made: the system, the orders that flow through it, and what was counted."""
+"""Where a fault is made: the system, the processes that run, and what was counted."""
 
 import asyncio
 import os
@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from tests.faults.alterations import MARK
-from tests.faults.load import Load
-from tests.faults.parts import START_SECONDS, STOP_SECONDS, Part, Parts
-from tests.faults.streams import Streams
-from tests.faults.waiting import until
+from chassis.saga import Style
+from testkit.faults.alterations import MARK
+from testkit.faults.parts import START_SECONDS, STOP_SECONDS, Part, Parts
+from testkit.faults.streams import Streams
+from testkit.live.declared import Declared
+from testkit.live.load import Load
+from testkit.live.waiting import Overdue, until
 from workspace import ports, processes
 
 #: An altered process that is to die at its nth message; far fewer seconds are needed.
@@ -35,8 +37,9 @@ class Crash:
 class Scene:
     parts: Parts
     streams: Streams
+    declared: Declared
     load: Load
-    style: str
+    style: Style
     random: Random
     injected: int = 0
     #: Dead letters that this fault must lead to; any other number is a violation.
@@ -44,13 +47,26 @@ class Scene:
     #: What the fault itself saw that must not be.
     wrong: list[str] = field(default_factory=list)
 
-    async def orders_flow(self, part: float = 0.3) -> None:
-        """Begin to place orders; returns once this part of them is accepted."""
+    async def processes_run(self, part: float = 0.3) -> None:
+        """Begin all of them; returns once this part is accepted."""
         self.load.begin()
         await self.load.accepted(max(1, round(part * len(self.load.plans))))
 
+    @property
+    def initiator(self) -> str:
+        return self.declared.initiator
+
+    @property
+    def participants(self) -> tuple[str, ...]:
+        """That this command can kill: an initiator may do steps of its own saga, too."""
+        return tuple(each for each in self.declared.participants if each != self.initiator)
+
+    def nth(self, most: int) -> int:
+        """At which of its messages a service dies: of few processes, few come to each service."""
+        return self.random.randint(1, max(1, min(most, len(self.load.plans) // 8)))
+
     async def crash(self, *crashes: "Crash", part: float = 1.0) -> None:
-        """Let each service die where it says, while this part of the orders flows.
+        """Let each service die where it says, while this part of the processes begins.
 
         Each starts again as it was as soon as it has died.
         """
@@ -60,11 +76,18 @@ class Scene:
                     self.altered(crash.service, crash.at, nth=crash.nth, topics=crash.topics)
                 )
             self.load.begin(part)
-            await asyncio.gather(*(self._back_again(crash.service) for crash in crashes))
+            await asyncio.gather(*(self._back_again(crash) for crash in crashes))
 
-    async def _back_again(self, service: str) -> None:
-        app = self.parts.apps[service]
-        await app.died(DIES_WITHIN_SECONDS)
+    async def _back_again(self, crash: Crash) -> None:
+        app = self.parts.apps[crash.service]
+        try:
+            await app.died(DIES_WITHIN_SECONDS)
+        except Overdue as overdue:
+            raise Overdue(
+                f"{crash.service} was not killed: it did not {crash.at.removeprefix('kill-')} "
+                f"{' or '.join(crash.topics) or 'a message'} {crash.nth} times in "
+                f"{DIES_WITHIN_SECONDS} s; begin more processes, or other ones in tests/plans.py"
+            ) from overdue
         self.injected += marks(app)
         await app.restart()
 
@@ -78,10 +101,10 @@ class Scene:
         seconds: float = 0.0,
         environment: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Part]:
-        """The service, served by `faults.launcher`; afterwards it is as it was."""
+        """The service, served by `testkit.faults.launcher`; afterwards it is as it was."""
         app = self.parts.apps[service]
         python, _, *uvicorn = app.command
-        launcher = [python, "-m", "tests.faults.launcher", *alterations]
+        launcher = [python, "-m", "testkit.faults.launcher", *alterations]
         options = [f"--nth={nth}", f"--topics={','.join(topics)}", f"--seconds={seconds}"]
         async with changed(app, [*launcher, *options, "--", *uvicorn], environment):
             altered = app.log
@@ -95,14 +118,14 @@ class Scene:
     async def proxy(self, name: str, port: int, share: float, *refusals: str) -> AsyncIterator[int]:
         """A proxy to this port that answers a share of the requests itself. Yields its own port.
 
-        `refusals` are those of `faults.proxy`.
+        `refusals` are those of `testkit.faults.proxy`.
         """
         own = _free_port()
         options = [f"--listen={own}", f"--to={port}", f"--share={share}"]
         name = f"proxy-of-{name}-{own}"
         process = processes.start(
             name,
-            [sys.executable, "-m", "tests.faults.proxy", *options, *refusals],
+            [sys.executable, "-m", "testkit.faults.proxy", *options, *refusals],
             dict(os.environ),
         )
 

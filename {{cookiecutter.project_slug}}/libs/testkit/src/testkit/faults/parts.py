@@ -14,7 +14,7 @@ import psutil
 from valkey.asyncio import Valkey
 from valkey.exceptions import ValkeyError
 
-from tests.faults.waiting import Overdue, until
+from testkit.live.waiting import Overdue, until
 from workspace import ports, processes, profiles, stack
 from workspace.daprfile import DaprFile
 from workspace.errors import StackError

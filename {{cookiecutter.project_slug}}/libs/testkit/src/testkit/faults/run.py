@@ -1,21 +1,22 @@
-"""One fault in one style: orders flow, the fault is made, and what came of it is counted."""
+"""One fault in one style: processes run, the fault is made, and what came of it is counted."""
 
 import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
-from tests.demo import checks
-from tests.demo.client import Client
-from tests.faults import letters, snapshot
-from tests.faults.catalogue import Fault
-from tests.faults.load import Load
-from tests.faults.parts import Parts
-from tests.faults.scene import Scene
-from tests.faults.streams import Streams
-from tests.faults.waiting import Overdue, until
-from tests.invariants import violations
+from chassis.saga import Style
+from testkit.faults import snapshot
+from testkit.faults.catalogue import Fault
+from testkit.faults.parts import Parts
+from testkit.faults.scene import Scene
+from testkit.faults.streams import Streams
+from testkit.live import Door, letters
+from testkit.live.load import Load, again
+from testkit.live.waiting import Overdue, until
+from testkit.sagas import violations
 from workspace.daprfile import App
 
 #: After the fault is over. Longer than the broker's longest redelivery, twice.
@@ -26,9 +27,11 @@ LOOK_AGAIN_SECONDS = 1
 @dataclass(frozen=True)
 class Result:
     fault: str
+    saga: str
     style: str
     injected: int
-    orders: int
+    #: Processes that were accepted, and of them those that have ended.
+    begun: int
     ended: int
     violations: tuple[str, ...]
     dead_letters: int
@@ -37,20 +40,20 @@ class Result:
 
 async def run(
     fault: Fault,
-    style: str,
+    style: Style,
     parts: Parts,
-    client: Client,
+    door: Door,
     count: int,
     random: Random,
     patience: float = END_SECONDS,
 ) -> Result:
-    """Once the fault is over, orders and messages get `patience` seconds to come to their end."""
+    """Once the fault is over, processes and messages get `patience` seconds to their end."""
     name = f"FAULT-{time.time_ns():X}"
-    load = Load(client, name, style, max(count, fault.at_least_orders), random)
+    load = Load(door, name, style, max(count, fault.at_least), random)
     streams = Streams()
-    scene = Scene(parts, streams, load, style, random)
+    scene = Scene(parts, streams, door.declared, load, style, random)
     try:
-        await load.stock()
+        await load.prepare()
         before = await letters.count(parts.file.apps)
         wrong: list[str] = []
         try:
@@ -65,13 +68,14 @@ async def run(
         await load.all_ended(patience)
         recovery = time.monotonic() - max(over, load.last_accepted)
         wrong += await _unsettled(parts.file.apps, streams, patience)
-        wrong += await _violations(scene, client, before, patience)
+        wrong += await _violations(scene, before, patience)
         kept = await letters.count(parts.file.apps) - before
     finally:
         load.cancel()
         await streams.close()
     return Result(
         fault.name,
+        door.declared.saga.name,
         style,
         scene.injected,
         len(load.ids),
@@ -83,7 +87,7 @@ async def run(
 
 
 async def _unsettled(apps: Mapping[str, App], streams: Streams, patience: float) -> list[str]:
-    """Nothing is left to do: what follows an order's end is part of the promise."""
+    """Nothing is left to do: what follows a process's end is part of the promise."""
     left: dict[str, int] = {}
 
     async def settled() -> bool:
@@ -101,17 +105,17 @@ async def _unsettled(apps: Mapping[str, App], streams: Streams, patience: float)
     return []
 
 
-async def _violations(scene: Scene, client: Client, before: int, patience: float) -> list[str]:
-    """What still does not add up when the patience ends: an end may be stored and not yet sent."""
+async def _violations(scene: Scene, before: int, patience: float) -> list[str]:
+    """What still does not hold when the patience ends: an end may be stored and not yet sent."""
     deadline = time.monotonic() + patience
     while True:
-        wrong = await _violations_now(scene, client, before)
+        wrong = await _violations_now(scene, before)
         if not wrong or time.monotonic() > deadline:
             return wrong
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
-async def _violations_now(scene: Scene, client: Client, before: int) -> list[str]:
+async def _violations_now(scene: Scene, before: int) -> list[str]:
     load = scene.load
     wrong = list(scene.wrong)
     if not scene.injected:
@@ -119,8 +123,7 @@ async def _violations_now(scene: Scene, client: Client, before: int) -> list[str
     kept = await letters.count(scene.parts.file.apps) - before
     if kept != scene.poisons:
         wrong.append(f"{kept} dead letters, not {scene.poisons}")
-    # I7: how an order ends follows from what was ordered, not from its style or from a fault.
-    for plan in load.accepted_plans:
-        if (order_id := load.ids[plan.key]) in load.ended:
-            wrong += checks.ends_as_expected(plan, load.views[order_id])
-    return wrong + violations(await snapshot.take(client, scene.streams, load))
+    wrong += await again(
+        "what else must hold", partial(load.door.violations, load.run, load.accepted_plans)
+    )
+    return wrong + violations(scene.declared.saga, await snapshot.take(scene))

@@ -7,31 +7,33 @@ from datetime import date
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults.run import Result
+from testkit.faults.run import Result
 
-COLUMNS = ("injected", "orders", "ended", "violations", "dead-lettered", "seconds to recover")
+COLUMNS = ("injected", "begun", "ended", "violations", "dead-lettered", "seconds to recover")
 
 
 def show(results: Sequence[Result]) -> None:
-    orders = sum(result.orders for result in results)
+    begun = sum(result.begun for result in results)
     table = Table(
-        title=f"{orders} orders under {len({r.fault for r in results})} faults, "
+        title=f"{begun} processes under {len({r.fault for r in results})} faults, "
         f"{os.cpu_count()} cores, {date.today()}",
         title_justify="left",
     )
     table.add_column("fault", no_wrap=True)
-    table.add_column("style")
+    table.add_column("saga", no_wrap=True)
+    table.add_column("style", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column, justify="right")
     for result in results:
         table.add_row(
             result.fault,
+            result.saga,
             result.style,
             str(result.injected),
-            str(result.orders),
+            str(result.begun),
             str(result.ended),
             str(len(result.violations)),
             str(result.dead_letters),
             f"{result.recovery_seconds:.1f}",
         )
-    Console(width=120).print(table)
+    Console(width=140).print(table)

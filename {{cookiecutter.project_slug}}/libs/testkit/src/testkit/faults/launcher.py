@@ -1,8 +1,8 @@
 """Serve one service with one thing about its chassis changed, in this process only.
 
-python -m tests.faults.launcher ALTERATION... [--nth N] [--topics A,B] [--seconds S] -- APP ...
+python -m testkit.faults.launcher ALTERATION... [--nth N] [--topics A,B] [--seconds S] -- APP ...
 
-What follows `--` is for uvicorn: `--factory orders.main:app --port 8001`. Production code has no
+What follows `--` is for uvicorn: `--factory rooms.main:app --port 8001`. Production code has no
 hook.
 """
 
@@ -11,12 +11,12 @@ import sys
 
 import uvicorn.main
 
-from tests.faults.alterations import ALTERATIONS, Alteration
+from testkit.faults.alterations import ALTERATIONS, Alteration
 
 
 def main(arguments: list[str]) -> None:
     split = arguments.index("--")
-    parser = argparse.ArgumentParser(prog="tests.faults.launcher", description=__doc__)
+    parser = argparse.ArgumentParser(prog="testkit.faults.launcher", description=__doc__)
     parser.add_argument("alterations", nargs="+", choices=ALTERATIONS)
     parser.add_argument("--nth", type=int, default=1, help="at this time, counted from 1")
     parser.add_argument("--topics", default="", help="only for these; empty: for all")

@@ -1,4 +1,4 @@
-"""What `faults.launcher` can change about the chassis of one process."""
+"""What `testkit.faults.launcher` can change about the chassis of one process."""
 
 import asyncio
 import functools
@@ -44,11 +44,10 @@ class Alteration:
         return not self.topics or not self.topics.isdisjoint(topics)
 
     def is_due(self, topics: Sequence[str]) -> bool:
-        """True the nth time that it applies."""
-        if not self.applies(topics):
-            return False
-        self.seen += 1
-        return self.seen == self.nth
+        """True once the nth of the messages to which it applies is among these."""
+        before = self.seen
+        self.seen += sum(self.applies([topic]) for topic in topics)
+        return before < self.nth <= self.seen
 
     def is_due_again(self) -> bool:
         """True every nth time."""

@@ -33,6 +33,11 @@ class Event:
     subject: str
     services: tuple[str, ...]
     inbox_key: str
+    source: str
+    #: The topic of its class: a reply goes to that of its replies.
+    kind: str
+    #: As JSON.
+    data: str
 
 
 class Streams:
@@ -70,7 +75,10 @@ class Streams:
                 event = _json(fields[b"data"])
                 if event.get("subject") in subjects and not topic.endswith("-dead-letters"):
                     key = f"inbox:{derived_id(event['source'], event['id'])}"
-                    found[Event(topic, event["id"], event["subject"], services, key)] = None
+                    about = event["id"], event["subject"], services, key, event["source"]
+                    kind = event["type"].rpartition(".v")[0]
+                    data = json.dumps(event.get("data"), sort_keys=True)
+                    found[Event(topic, *about, kind, data)] = None
         return list(found)
 
     async def add(self, topic: str, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from tests.faults.scene import Scene, changed
+from testkit.faults.scene import Scene, changed
 
 #: Of a call between the caller and its sidecar, and between the other sidecar and its app.
 CALLS, COMMANDS = "/v1.0/invoke/=401,403,404", "/commands/=401,403,404"
@@ -16,15 +16,15 @@ SHARE = 0.15
 
 async def refused_in_between(scene: Scene) -> None:
     """Proxies answer calls with 401, 403 and 404, deliveries with 401 and 403, before and after"""
-    orders = scene.parts.apps["orders"]
-    async with proxies(scene) as through, changed(orders, orders.command, through):
+    initiator = scene.parts.apps[scene.initiator]
+    async with proxies(scene) as through, changed(initiator, initiator.command, through):
         await scene.load.all_accepted()
         await scene.load.all_ended(90)
 
 
 @asynccontextmanager
 async def proxies(scene: Scene, share: float = SHARE) -> AsyncIterator[Mapping[str, str]]:
-    """Between each sidecar and its app. Yields how the orders service finds its sidecar's own."""
+    """Between each sidecar and its app. Yields how the initiator finds its sidecar's own."""
     async with AsyncExitStack() as between:
         for service, app in scene.parts.file.apps.items():
             sidecar = scene.parts.sidecars[service]
@@ -34,8 +34,8 @@ async def proxies(scene: Scene, share: float = SHARE) -> AsyncIterator[Mapping[s
             command = list(sidecar.command)
             command[command.index("--app-port") + 1] = str(port)
             await between.enter_async_context(changed(sidecar, command))
-        http_port = scene.parts.file.apps["orders"].http_port
+        http_port = scene.parts.file.apps[scene.initiator].http_port
         port = await between.enter_async_context(
-            scene.proxy("the-sidecar-of-orders", http_port, share, CALLS)
+            scene.proxy("the-sidecar-of-the-initiator", http_port, share, CALLS)
         )
         yield {"DAPR_HTTP_PORT": str(port)}

@@ -5,9 +5,8 @@ import sqlite3
 from contextlib import AsyncExitStack, ExitStack, closing
 from pathlib import Path
 
-from tests.faults.catalogue.kills import PARTICIPANTS
-from tests.faults.parts import Part
-from tests.faults.scene import Scene, changed
+from testkit.faults.parts import Part
+from testkit.faults.scene import Scene, changed
 from workspace.daprfile import ROOT
 
 AWAY_SECONDS = 20
@@ -22,8 +21,8 @@ DRAIN = "--dapr-block-shutdown-duration=5s"
 
 async def app_away(scene: Scene) -> None:
     """A participant is killed and away for 20 s"""
-    await scene.orders_flow()
-    app = scene.parts.apps[scene.random.choice(PARTICIPANTS)]
+    await scene.processes_run()
+    app = scene.parts.apps[scene.random.choice(scene.participants)]
     await app.kill()
     scene.injected += 1
     await asyncio.sleep(AWAY_SECONDS)
@@ -37,7 +36,7 @@ async def broker_killed(scene: Scene) -> None:
 
 async def store_locked(scene: Scene) -> None:
     """The database of every service is locked by another process for 30 s"""
-    await scene.orders_flow()
+    await scene.processes_run()
     databases = sorted((ROOT / "data").glob("*.db"))
     with ExitStack() as locks:
         for database in databases:
@@ -59,7 +58,7 @@ async def rolling_restart(scene: Scene) -> None:
             # `dapr run` cannot ask for it, deployments do: finish first what is in work.
             command = [*sidecar.command, DRAIN]
             await draining.enter_async_context(changed(sidecar, command))
-        await scene.orders_flow(part=0.1)
+        await scene.processes_run(part=0.1)
         for service, app in scene.parts.apps.items():
             sidecar = scene.parts.sidecars[service]
             await sidecar.stop()
@@ -73,7 +72,7 @@ async def rolling_restart(scene: Scene) -> None:
 
 
 async def _all_killed(scene: Scene, *parts: Part | None) -> None:
-    await scene.orders_flow()
+    await scene.processes_run()
     ours = [part for part in parts if part is not None]
     for part in ours:
         await part.kill()

@@ -1,6 +1,6 @@
 """Somebody in between: a proxy that answers some requests itself, as one does whose token rotates.
 
-python -m faults.proxy --listen PORT --to PORT --share SHARE /PATH=STATUS,STATUS ...
+python -m testkit.faults.proxy --listen PORT --to PORT --share SHARE /PATH=STATUS,STATUS ...
 
 Half of those it has passed on before: they were carried out, and their replies are gone.
 """
@@ -13,7 +13,7 @@ from random import Random
 import aiohttp
 from aiohttp import web
 
-from tests.faults.alterations import mark
+from testkit.faults.alterations import mark
 
 TIMEOUT = aiohttp.ClientTimeout(total=60)
 #: A bulk of messages, in base64.
@@ -74,7 +74,7 @@ def _passed_on(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="tests.faults.proxy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="testkit.faults.proxy", description=__doc__)
     parser.add_argument("--listen", type=int, required=True)
     parser.add_argument("--to", type=int, required=True)
     parser.add_argument("--share", type=float, required=True)

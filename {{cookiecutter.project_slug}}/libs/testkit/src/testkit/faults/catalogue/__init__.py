@@ -1,12 +1,12 @@
-"""The faults, each a coroutine that makes it while orders flow; its docstring is what it does."""
+"""The faults, each a coroutine that makes it while processes run; its docstring is what it does."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from inspect import getdoc
 
-from tests.faults.catalogue import between, kills, messages, outages
-from tests.faults.parts import Parts
-from tests.faults.scene import Scene
+from testkit.faults.catalogue import between, kills, messages, outages
+from testkit.faults.parts import Parts
+from testkit.faults.scene import Scene
 
 Make = Callable[[Scene], Awaitable[None]]
 
@@ -26,7 +26,7 @@ class Fault:
     name: str
     make: Make
     #: What it takes to be a fault at all, if that is more than others need.
-    at_least_orders: int = 0
+    at_least: int = 0
 
     def can_be_made(self, parts: Parts) -> bool:
         """False if it would kill what this command has not started."""
@@ -54,7 +54,7 @@ FAULTS = _named(
     messages.lost_reply,
     between.refused_in_between,
     kills.participant_killed,
-    kills.orders_killed,
+    kills.initiator_killed,
     kills.host_killed,
     kills.compensation_killed,
     kills.sidecar_killed,

@@ -6,22 +6,24 @@ import time
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
-from tests.faults import components, letters
-from tests.faults.catalogue.kills import PARTICIPANTS
-from tests.faults.scene import Scene, changed
-from tests.faults.waiting import Overdue, until
+from chassis.saga import Style
+from testkit.faults import components
+from testkit.faults.catalogue.kills import leading_to
+from testkit.faults.scene import Scene, changed
+from testkit.live import letters
+from testkit.live.waiting import Overdue, until
 
 #: The broker gives a message out again after this long; the slow handlers need longer.
 REDELIVERY_SECONDS, SLOW_SECONDS = 3, 8
 POISON_SECONDS = 1.0
-#: Far above what an order takes on a busy machine, far below one round of retries.
+#: Far above what a process takes on a busy machine, far below one round of retries.
 DELAY_SECONDS = 15.0
 
 
 async def duplicates(scene: Scene) -> None:
     """Every message is delivered two to five times"""
-    if scene.style == "orchestration":
-        async with scene.altered("orders", "repeat-calls"):
+    if scene.style is Style.ORCHESTRATION:
+        async with scene.altered(scene.initiator, "repeat-calls"):
             await scene.load.all_accepted()
             await scene.load.all_ended(60)
         return
@@ -33,8 +35,8 @@ async def duplicates(scene: Scene) -> None:
 
 async def out_of_order(scene: Scene) -> None:
     """Messages of one topic overtake each other, and topics overtake topics"""
-    if scene.style == "orchestration":
-        async with scene.altered("orders", "delay-calls", seconds=2):
+    if scene.style is Style.ORCHESTRATION:
+        async with scene.altered(scene.initiator, "delay-calls", seconds=2):
             await scene.load.all_accepted()
             await scene.load.all_ended(60)
         return
@@ -53,7 +55,7 @@ async def out_of_order(scene: Scene) -> None:
 
 async def poison(scene: Scene) -> None:
     """Messages that can never succeed, on every topic, among good ones"""
-    await scene.orders_flow()
+    await scene.processes_run()
     for topic in await scene.streams.topics():
         services = [group["name"].decode() for group in await scene.streams.groups(topic)]
         if topic.endswith("-dead-letters") or not services:
@@ -77,7 +79,7 @@ async def poison(scene: Scene) -> None:
     await scene.load.all_accepted()
     await scene.load.all_ended(60)
     if scene.load.slowest_seconds > DELAY_SECONDS:
-        scene.wrong.append(f"an order took {scene.load.slowest_seconds:.1f} s among poisons")
+        scene.wrong.append(f"a process took {scene.load.slowest_seconds:.1f} s among poisons")
 
 
 async def slow_handler(scene: Scene) -> None:
@@ -87,24 +89,28 @@ async def slow_handler(scene: Scene) -> None:
         folder = changes.enter_context(
             components.changed(pubsub, "processingTimeout", f"{REDELIVERY_SECONDS}s")
         )
-        for service in PARTICIPANTS:
+        for service in scene.participants:
             sidecar = scene.parts.sidecars[service]
             command = components.with_folder(sidecar.command, folder)
             await changes.enter_async_context(changed(sidecar, command))
             await changes.enter_async_context(
                 scene.altered(service, "slow-handlers", nth=5, seconds=SLOW_SECONDS)
             )
-        orders = scene.parts.apps["orders"]
+        initiator = scene.parts.apps[scene.initiator]
         impatient = {"HANDLER_TIMEOUT_SECONDS": str(REDELIVERY_SECONDS)}
-        await changes.enter_async_context(changed(orders, orders.command, impatient))
+        await changes.enter_async_context(changed(initiator, initiator.command, impatient))
         await scene.load.all_accepted()
         await scene.load.all_ended(90)
 
 
 async def lost_reply(scene: Scene) -> None:
-    """Payments captures, and the first reply to each capture is lost"""
-    topics = ("stock-reserved", "capture-payment")
-    async with scene.altered("payments", "lose-replies", topics=topics):
+    """A step is done, and the first reply to each that does it is lost"""
+    saga = scene.declared.saga
+    own = [step for step in saga.steps if step.at in scene.participants]
+    # Of the steps that have some before them: what these did must stay, or be undone.
+    step = own[len(own) // 2]
+    topics = leading_to(saga, step.at, step.command)
+    async with scene.altered(step.at, "lose-replies", topics=topics):
         await scene.load.all_accepted()
         await scene.load.all_ended(90)
 

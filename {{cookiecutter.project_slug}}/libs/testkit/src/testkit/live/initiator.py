@@ -1,0 +1,83 @@
+"""The initiator of a saga, composed in this process beside its running sidecar.
+
+Its API may ask for anything, so processes are begun as its own code begins them. It is one more
+replica: broker, store and engine are those of the service. It takes no message and no workflow.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+from dapr.conf import settings as sdk
+from pydantic import SecretStr
+
+from chassis.composing import Ports, beside_sidecar
+from chassis.ports import Engine, Worker, WorkflowClient
+from chassis.service import Service
+from chassis.settings import ServiceSettings
+from testkit.live.quiet import quiet
+from workspace import tokens
+from workspace.daprfile import App
+
+
+class NoWorker:
+    """The engine gives its work to the service."""
+
+    def register_workflow(self, fn: Any, /, *, name: str) -> None:
+        pass
+
+    def register_activity(self, fn: Any, /, *, name: str) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def shutdown(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class OnlyClient:
+    engine: Engine
+
+    def worker(self, refused: Callable[[str], None]) -> Worker:
+        return NoWorker()
+
+    def client(self) -> WorkflowClient:
+        return self.engine.client()
+
+
+def compose(app: App) -> Service:
+    """As its `main.py` does, with the ports of its sidecar."""
+    token = tokens.read().get(tokens.API_TOKEN)
+    # The SDK read its environment when it was imported.
+    setattr(sdk, "DAPR_API_TOKEN", token)  # noqa: B010 - it declares none
+    settings = ServiceSettings(
+        app_id=app.app_id,
+        dapr_http_port=app.http_port,
+        dapr_grpc_port=app.grpc_port,
+        dapr_api_token=None if token is None else SecretStr(token),
+    )
+    ports = beside_sidecar(settings)
+    ports = replace(ports, engine=OnlyClient(ports.engine))
+    composed: Callable[[Ports], Service] = import_module(
+        f"{app.app_id.replace('-', '_')}.main"
+    ).compose
+    with quiet():
+        return composed(ports)
+
+
+@asynccontextmanager
+async def running(service: Service) -> AsyncIterator[None]:
+    with quiet():
+        service.start()
+        try:
+            if service.hosts_workflows:
+                await service.workflows.start()
+            yield
+        finally:
+            await service.processor.stop()
+            await service.ports.participants.close()
+            await service.ports.sidecar.close()

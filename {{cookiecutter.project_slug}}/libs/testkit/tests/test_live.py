@@ -1,0 +1,70 @@
+"""What faults and demo derive from a declaration, and how they judge an initiator's records."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chassis.messages import topic_of
+from chassis.saga import Progress, Recorded, Saga, State, Style
+from testkit.faults.catalogue.kills import leading_to, undoing
+from testkit.live import Declared, records
+from testkit.sagas import violations
+from testkit.trips import TOUR, TRIP, TRIP_ID, PaymentRefused, PayTrip
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+TRIPS = Declared(TRIP, "trips", tuple(Style), timedelta(minutes=2))
+
+
+@pytest.mark.parametrize(
+    ("saga", "service", "topics"),
+    [
+        (TRIP, "rooms", ("deposit-refused", "deposit-returned", "free-room")),
+        (TRIP, "billing", (topic_of(PaymentRefused), "return-deposit")),
+        (TRIP, "vouchers", ()),
+        (TOUR, "guides", ("deposit-refused", "dismiss-guide")),
+    ],
+)
+def test_what_lets_a_participant_undo_follows_from_the_declaration(
+    saga: Saga, service: str, topics: tuple[str, ...]
+) -> None:
+    assert undoing(saga, service) == topics
+
+
+def test_what_lets_a_participant_do_a_step_is_its_command_or_the_event_before_it() -> None:
+    assert leading_to(TRIP, "billing", PayTrip) == ("deposit-held", "pay-trip")
+
+
+def view(state: State, *events: str, failed_step: str | None = None) -> Progress:
+    steps = [
+        Recorded(event, START + timedelta(seconds=number)) for number, event in enumerate(events)
+    ]
+    return Progress(
+        TRIP_ID,
+        style=Style.HYBRID,
+        started_at=START,
+        ended_at=START + timedelta(seconds=20),
+        state=state,
+        steps=tuple(steps),
+        failed_step=failed_step,
+    )
+
+
+DONE = ("RoomBooked", "DepositHeld", "TripPaid", "VoucherSent", "RoomConfirmed")
+UNDONE = ("RoomBooked", "DepositHeld", "PaymentRefused", "DepositReturned", "RoomFreed")
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        (None, view(State.COMPLETED, *DONE)),
+        (None, view(State.CANCELLED, *UNDONE, failed_step="PayTrip")),
+        ("S1", None),
+        ("S2", view(State.COMPLETED, *DONE[:4])),
+        ("S3", view(State.CANCELLED, *UNDONE[:4], failed_step="PayTrip")),
+        ("S9", view(State.COMPLETED, *DONE[:2], "VoucherSent", "TripPaid", "RoomConfirmed")),
+        ("S10", view(State.CANCELLED, *UNDONE)),
+    ],
+)
+def test_the_records_of_an_initiator_are_judged(name: str | None, seen: Progress | None) -> None:
+    found = violations(TRIP, records.evidence(TRIPS, {TRIP_ID: seen}))
+    assert {each.partition(":")[0] for each in found} == ({name} if name else set())
