@@ -10,6 +10,7 @@ from testkit.sagas import Evidence, Message, Outcome, Process, Sent, violations
 from testkit.trips import (
     TRIP,
     TRIP_ID,
+    DepositRefused,
     DepositReturned,
     HoldDeposit,
     PaymentRefused,
@@ -56,8 +57,17 @@ def of(process: Process, **more: object) -> Evidence:
     return replace(evidence, **more)  # type: ignore[arg-type]
 
 
+#: Its undo was on the way when the step was refused, which had nothing to undo any more.
+LATE = (DONE[0], *map(outcome, (DepositRefused, RoomFreed, DepositReturned)))
+
+
 @pytest.mark.parametrize(
-    "evidence", [of(COMPLETED, sent=(COMMAND, COMMAND)), of(CANCELLED, sent=(END,))]
+    "evidence",
+    [
+        of(COMPLETED, sent=(COMMAND, COMMAND)),
+        of(CANCELLED, sent=(END,)),
+        of(replace(CANCELLED, outcomes=LATE, failed_step="HoldDeposit")),
+    ],
 )
 def test_what_holds_is_not_named(evidence: Evidence) -> None:
     assert violations(TRIP, evidence) == []

@@ -61,7 +61,11 @@ def cancelled_means_that_every_step_was_undone(saga: Saga, evidence: Evidence) -
 
 
 def what_was_done_last_is_undone_first(saga: Saga, evidence: Evidence) -> Iterator[str]:
-    """S4. Of what was done or may have been, unless an undo was not waited for any longer."""
+    """S4. Unless an undo was not waited for any longer.
+
+    Steps of one stage answer in any order, so the undo of one that was refused, and was not done,
+    may be on its way long after the others.
+    """
     if not evidence.in_order:
         return
     for process in evidence.processes.values():
@@ -69,7 +73,7 @@ def what_was_done_last_is_undone_first(saga: Saga, evidence: Evidence) -> Iterat
             (saga.stage_of(step), outcome.reply)
             for number, outcome in enumerate(process.outcomes)
             for step in saga.steps
-            if _undoes(step, outcome.reply) and not _missing(saga, step, process, number)
+            if _undoes(step, outcome.reply) and _was_done(step, process, number)
         ]
         stages = [stage for stage, _ in undone]
         if stages != sorted(stages, reverse=True):
@@ -179,6 +183,10 @@ def _is_kept(step: Step, process: Process) -> bool:
 def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     names = sorted(one.keys() | other.keys())
     return ", ".join(name for name in names if one.get(name) != other.get(name))
+
+
+def _was_done(step: Step, process: Process, until: int) -> bool:
+    return any(each.reply == name_of(step.done) for each in process.outcomes[:until])
 
 
 def _undoes(step: Step, reply: str) -> bool:
