@@ -7,9 +7,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Ruff leaves no cache in the template folder: cookiecutter would copy it.
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 
-.PHONY: help setup runtime demo test test-template test-workspace test-brokers test-contract test-manifests test-kubernetes \
-	test-compose test-swarm check bench bench-guards bench-hot-key bench-styles bench-multi-app \
-	bench-brokers compare-brokers clean
+.PHONY: help setup runtime demo test test-template test-workspace test-trips test-node test-brokers \
+	test-contract test-manifests test-kubernetes test-compose test-swarm check bench bench-guards \
+	bench-hot-key bench-styles bench-multi-app bench-brokers compare-brokers clean
 
 help:  ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -44,6 +44,12 @@ test-template: setup
 
 test-workspace: setup
 	MAKEFLAGS= DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/workspace
+
+test-trips: setup  ## a process of one's own, from `workspace new-service` to demo and faults
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/trips
+
+test-node: setup  ## services written in JavaScript, as members of a workspace
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/node/test_node.py
 
 test-brokers: setup  ## the conformance suite, on a real server of each broker
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/brokers

@@ -9,15 +9,14 @@ import pytest
 
 from tests.node.programs import link
 from tests.node.render import with_node
-from tests.template.rendering import commit, cookiecutter, snapshot
+from tests.template.rendering import cookiecutter
 
 SECONDS = 600
 PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    template = commit(snapshot(tmp_path_factory.mktemp("repository") / "template"))
+def workspace(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     rendering = cookiecutter(template, tmp_path_factory.mktemp("node") / "out")
     assert rendering.code == 0, rendering.stdout + rendering.stderr
     with pytest.MonkeyPatch.context() as patch:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.template.rendering import tree
+from tests.template.rendering import cookiecutter, tree
 from tests.waiting import wait_until
 
 #: What is written by hand of "book a trip": the messages, and a patch of what was made.
-TRIPS = Path(__file__).parent / "trips"
+TRIPS = Path(__file__).parent / "by_hand"
 #: What such a process may cost, tests apart.
 MOST_LINES = 200
 STEPS = "BookRoom/FreeRoom@rooms ChargeCard/RefundCard@billing SendVoucher@vouchers"
@@ -26,9 +26,11 @@ END_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def folder(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with trips, rooms, billing, vouchers and a listener, as docs/process.md says."""
-    folder = shutil.copytree(workspace, tmp_path_factory.mktemp("trips") / "order-fulfilment")
+    rendering = cookiecutter(template, tmp_path_factory.mktemp("trips") / "out")
+    assert rendering.code == 0, rendering.stdout + rendering.stderr
+    folder = rendering.output / "order-fulfilment"
     shutil.copy(TRIPS / "trips.py", folder / "contracts/src/contracts")
     run(folder, "uv", "sync", "--quiet")
     new(folder, "trips", "--starts", "TripRequested", "--steps", STEPS)
