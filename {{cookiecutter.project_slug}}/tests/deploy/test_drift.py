@@ -68,9 +68,9 @@ def test_the_environment_is_that_of_dapr_yaml(overlay: Overlay) -> None:
 def test_each_service_has_its_own_image_account_and_budget(overlay: Overlay) -> None:
     for name, deployment in overlay.services.items():
         image, _, tag = container(deployment)["image"].rpartition(":")
-        where = f"for {name} under images in overlays/{overlay.name}/kustomization.yaml"
-        assert image.endswith(f"/{name}"), f"no newName {where}"
-        assert tag, f"no newTag {where}"
+        where = f"of images in overlays/{overlay.name}/kustomization.yaml"
+        assert image.endswith(f"/{name}"), f"no registry {where}"
+        assert tag, f"no tag {where}"
         assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == name
         selected = {"app.kubernetes.io/name": name}
         for kind in ("ServiceAccount", "PodDisruptionBudget", "Service"):

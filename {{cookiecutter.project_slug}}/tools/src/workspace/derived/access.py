@@ -22,6 +22,14 @@ POLICY = Template("""\
             action: allow
 """)
 
+# Where nobody may: an overlay of Kubernetes fills in a namespace, and fails without an entry.
+NOBODY = Template("""\
+      - appId: nobody
+        defaultAction: deny
+        trustDomain: $trust_domain
+        namespace: default
+""")
+
 
 def derive(root: Path, members: Sequence[Member]) -> Iterator[Derived]:
     """Nothing for a workspace that does without the file."""
@@ -35,6 +43,6 @@ def derive(root: Path, members: Sequence[Member]) -> Iterator[Derived]:
         POLICY.substitute(app_id=member.app_id, trust_domain=trust_domain)
         for member in members
         if member.invokes
-    ]
-    below = "".join(["    policies:\n", *policies]) if policies else "    policies: []\n"
+    ] or [NOBODY.substitute(trust_domain=trust_domain)]
+    below = "".join(["    policies:\n", *policies])
     yield Derived(path, f"{above}{MARKER}\n{below}", "the code, or what stands above the marker,")

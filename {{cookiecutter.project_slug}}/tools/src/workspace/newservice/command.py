@@ -27,7 +27,6 @@ def make(name: str, starts: str, steps: str, on: Sequence[str]) -> Path:
         (folder / path).write_text(text)
     _tidy(folder)
     enlist.project(name)
-    enlist.images(name)
     enlist.run_file(name, {"DEFAULT_STYLE": "choreography"} if starts else {})
     return folder
 
