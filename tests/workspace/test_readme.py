@@ -1,4 +1,4 @@
-"""What the README of a workspace says under "Run it" does as it says, to the letter."""
+"""What the READMEs of a workspace and of its example say does as they say, to the letter."""
 
 import json
 import os
@@ -77,7 +77,8 @@ def environment() -> dict[str, str]:
 def test_dapr_run_fulfils_an_order(
     before: str, fresh: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    blocks = commands_of((fresh / "README.md").read_text())
+    readmes = (fresh / "README.md", fresh / "services/orders/README.md")
+    blocks = [block for readme in readmes for block in commands_of(readme.read_text())]
     (start,) = (block for block in blocks if block[-1].line.startswith("dapr run -f ."))
     (order,) = (block for block in blocks if "/orders " in block[0].line)
     (receipt,) = (block for block in blocks if "/receipts " in block[0].line)
