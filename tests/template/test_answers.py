@@ -39,8 +39,8 @@ def rendered(template: Path, output: Path, **answers: str) -> Path:
     return workspace
 
 
-def test_there_are_at_most_eight_questions() -> None:
-    assert len(ASKED) <= 8
+def test_there_are_at_most_ten_questions() -> None:
+    assert len(ASKED) <= 10
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -115,7 +115,7 @@ def test_the_styles_asked_for_are_those_in_which_a_saga_runs() -> None:
 
 
 def test_answers_can_be_typed_at_the_prompts(template: Path, output: Path) -> None:
-    typed = "Tea Shop\n\n\n\n2\n3.12\n1\n3\n"
+    typed = "Tea Shop\n\n\n\n2\n3.12\n1\n3\n1\n1\n"
     rendering = cookiecutter(template, output, typed=typed)
     assert rendering.code == 0, rendering.stdout + rendering.stderr
     workspace = output / "tea-shop"

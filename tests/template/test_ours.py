@@ -9,8 +9,8 @@ from tests.template.rendering import WORKSPACE
 
 OURS = ("libs", "tools")
 SERVICES = sorted(path.name for path in (WORKSPACE / "services").iterdir() if path.is_dir())
-#: It has another meaning, too: only names that hold it are found.
-AMBIGUOUS = {"order"}
+#: They have another meaning, too: only names that hold them are found.
+AMBIGUOUS = {"order", "of-order", "of_order"}
 
 
 def hyphenated(name: str) -> str:
@@ -28,7 +28,7 @@ def words() -> set[str]:
                 name = hyphenated(node.name)
                 if "-" not in name:
                     continue
-                found |= {node.name.lower(), name, name.replace("-", "_")}
+                found |= {node.name.lower(), name, name.replace("-", "_")} - AMBIGUOUS
                 if "Event" in [base.id for base in node.bases if isinstance(base, ast.Name)]:
                     subject = name.partition("-")[0]
                     found |= {f"{subject}s", f"{subject}_id", subject} - AMBIGUOUS

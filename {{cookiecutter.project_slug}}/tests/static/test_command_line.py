@@ -14,7 +14,6 @@ STYLES = "choreography, orchestration, hybrid"
     [
         ("faults --only no-fault", f"there is no fault no-fault; there are {', '.join(FAULTS)}"),
         ("faults --style no-style", f"there is no style no-style; there are {STYLES}"),
-        ("demo --orders 0", "greater than or equal to 1"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_what_is_known(wrong: str, said: str) -> None:

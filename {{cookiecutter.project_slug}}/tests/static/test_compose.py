@@ -58,7 +58,7 @@ def test_sidecars_find_placement_scheduler_and_each_other() -> None:
     resolution = yaml.safe_load((ROOT / "deploy/name-resolution.yaml").read_text())
     template = resolution["spec"]["nameResolution"]["configuration"]["template"]
     (internal,) = started["--dapr-internal-grpc-port"]
-    assert re.sub(r"\W+ \.ID \W+", "orders-", template) == f"orders-dapr:{internal}"
+    assert re.sub(r"\W+ \.ID \W+", "app-", template) == f"app-dapr:{internal}"
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda each: f"{each.kind}-{each.name}")

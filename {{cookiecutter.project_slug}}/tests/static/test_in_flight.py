@@ -13,5 +13,6 @@ def test_every_service_reads_what_may_be_in_flight() -> None:
 
 def test_the_contracts_list_their_messages_and_no_base_of_them() -> None:
     names = {message.__name__ for message in contracts.messages()}
-    assert names
+    # Who has no service yet may have no message.
+    assert names or not members.names()
     assert not names & {"Message", "Event", "Command"}

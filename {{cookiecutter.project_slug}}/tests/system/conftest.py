@@ -1,12 +1,10 @@
 """The whole workspace on real sidecars, started once for all tests of this folder."""
 
-from collections.abc import AsyncIterator, Iterator
-from uuid import uuid4
+from collections.abc import Iterator
 
 import pytest
 from dapr.conf import settings
 
-from tests.demo.client import Client
 from tests.system.collector import Collector
 from workspace import stack, tokens
 from workspace.daprfile import DaprFile
@@ -31,16 +29,3 @@ def workspace(collector: Collector) -> Iterator[DaprFile]:
             yield DaprFile()
         finally:
             stack.down()
-
-
-@pytest.fixture
-async def client(workspace: DaprFile) -> AsyncIterator[Client]:
-    client = Client(workspace.apps)
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def run() -> str:
-    """A name that no other test uses, for SKUs, cards and keys."""
-    return f"T-{uuid4().hex[:10].upper()}"

@@ -26,7 +26,7 @@ async def basket(quantity: Annotated[int, Body(embed=True, ge=1)]) -> None:
 
 
 class Line(BaseModel):
-    sku: str
+    name: str
     quantity: int
 
 

@@ -9,7 +9,7 @@ from typing import Any
 #: What share of the texts may have how many bytes: small ones find as much, and take less time.
 SIZES = ((0.90, 2_000), (0.97, 64_000), (0.995, 1_000_000), (1.0, 5_000_000))
 
-ITEMS = (b"{}", b"[]", b"0", b'""', b"null", b'{"":0}', b'"\\u0000"', b"1e9", b'{"sku":1}')
+ITEMS = (b"{}", b"[]", b"0", b'""', b"null", b'{"":0}', b'"\\u0000"', b"1e9", b'{"name":1}')
 CHARACTERS = (
     *(b"a", b"\\u0000", b"\\u0001", b"\\ud83d\\ude00", b"\\ud800", b'\\"', b"\\\\", b"\\n"),
     *("é".encode(), "\U0001f600".encode(), b"\x01", b"\x00", b"\xff", b"\xc3", b"\xed\xa0\x80"),
@@ -19,7 +19,7 @@ NUMBERS = (
     *(b"9" * 20, b"-" + b"9" * 400, b"9" * 5_000, b"0x10", b"01", b"1e9999999999"),
 )
 WRONG = (b"null", b"true", b"[]", b"{}", b'""', b"-1", b"0", b"[[]]", b'{"":{}}', b"1.5", b'" "')
-KEYS = ("", " ", "\x00", "\U0001f600", "__proto__", "k" * 300, "id", "data", "order", "lines")
+KEYS = ("", " ", "\x00", "\U0001f600", "__proto__", "k" * 300, "id", "data", "details", "lines")
 
 _HERE = "\x7fhere\x7f"
 _MARK = json.dumps(_HERE).encode()

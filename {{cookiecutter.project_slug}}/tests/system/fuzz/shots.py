@@ -58,6 +58,13 @@ class Shot:
     is_bulk: bool = False
 
 
+def _swollen(value: Any) -> Any:
+    """With a mark in the place of each list."""
+    if isinstance(value, dict):
+        return {name: _swollen(each) for name, each in value.items()}
+    return "here" if isinstance(value, list) else value
+
+
 class Range:
     """All that can be shot at a service."""
 
@@ -83,7 +90,8 @@ class Range:
         first, second = self._topics[:2]
         for topic, items in ((first, b"{}"), (second, b'{"":0}'), (first, b"[]")):
             event = self._envelope(topic, Random(topic))
-            event["data"] = event["data"] | {"lines": "here", "order": {"lines": "here"}}
+            data = _swollen(event["data"])
+            event["data"] = data | {"lines": "here"} if data != event["data"] else "here"
             many = b"[" + b",".join([items] * (120_000 // len(items))) + b"]"
             yield self._of(topic, json.dumps(event).encode().replace(b'"here"', many), count=30)
         # Too much for one delivery; more than its JSON; more than is ever read.

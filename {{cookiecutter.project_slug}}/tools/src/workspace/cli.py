@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from workspace import memberrun, processes, profiles, targets, theirs, tokens
+from workspace import example, memberrun, processes, profiles, targets, theirs, tokens
 from workspace import stack as local
 from workspace import streams as jetstream
 from workspace.commands import Commands
 from workspace.daprfile import ROOT, DaprFile
 from workspace.deadletters import cli as deadletters
+from workspace.errors import StackError
 
 RUN, PROVE, DEPLOY = "Run", "Prove", "Deploy"
 
@@ -130,6 +131,27 @@ def new_service(
 
 
 @app.command(rich_help_panel=RUN)
+def remove_example(
+    force: Annotated[
+        bool, typer.Option("--force", help="Also where version control could not bring it back.")
+    ] = False,
+) -> None:
+    """Take out the example, as whole files: see services/README.md."""
+    gone = example.paths(ROOT)
+    if not gone:
+        print("There is no example: pyproject.toml lists none under tool.workspace.")
+        return
+    if up := processes.running():
+        raise StackError(f"up: {', '.join(up)}. `make down` first.")
+    if not force and (why := example.not_committed(ROOT)):
+        raise StackError(f"{why}: commit them first, so that nothing is lost, or give --force.")
+    for path in example.remove(ROOT):
+        print(f"{path}: removed")
+    derive(check=False)
+    print("Then: make setup check test. A service of your own: uv run workspace new-service --help")
+
+
+@app.command(rich_help_panel=RUN)
 def streams(
     topics: Annotated[list[str] | None, typer.Argument(help="Only those of these topics.")] = None,
 ) -> None:
@@ -165,9 +187,9 @@ def simulate(
 ) -> bool:
     """Every fault without a sidecar, on other schedules each time."""
     return theirs.passes(
-        "tests/simulation/test_invariants_hold.py",
-        "tests/simulation/test_sagas.py",
+        "tests/simulation",
         "-rP",
+        *("-k", "test_sagas or test_invariants_hold"),
         settings={"SCHEDULES": schedules, "SEED": _chosen(seed)},
     )
 

@@ -21,6 +21,7 @@ REDIS_PORT = 6379
 #: The process that runs all services: `dapr run -f .`.
 SERVICES = "dapr"
 START_SECONDS = 90
+NO_SERVICE = "dapr.yaml has no service yet: docs/process.md shows how to make one."
 # `dapr run` hears no signal until it has started all its apps, or waited a minute for one.
 FAILED_START_STOP_SECONDS = 1
 
@@ -57,7 +58,10 @@ def up() -> None:
         for profile in used:
             environment |= profile.environment
         _start_servers(found, file, used)
-        _run_services(found, file, environment)
+        if file.apps:
+            _run_services(found, file, environment)
+        else:
+            console.print(NO_SERVICE, soft_wrap=True)
     except StackError as error:
         # At once: stopping takes a while.
         console.print(str(error), markup=False, soft_wrap=True)

@@ -30,7 +30,7 @@ def command(name: str, root: Path = ROOT) -> Callable[..., object]:
         sys.path.insert(0, str(root))
     package = "tests" if (root / "tests" / name / "command.py").exists() else "testkit"
     if package == "testkit" and not _has(f"testkit.{name}"):
-        _require(root / "tests" / name)
+        _require(root / "tests" / name / "command.py")
     main: Callable[..., object] = import_module(f"{package}.{name}.command").main
     return main
 
@@ -72,6 +72,6 @@ def _has(module: str) -> bool:
 def _require(path: Path) -> None:
     if not path.exists():
         raise StackError(
-            f"{path} is not there, and this command runs what is in it: "
-            "take it back from version control or from the template"
+            f"{path} is not there, and this command runs what is in it: it was left out when the "
+            "workspace was made, or deleted. Take it back from the template or version control."
         )

@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from chassis.handlers import Step, by_type, messages_in
 from chassis.messages import Message, topic_of
+from chassis.processes import ProcessAccepted
 from chassis.refusal import CommandRefused
 from chassis.service import Service
 from chassis.workflows import input_of, output_of
@@ -52,8 +53,8 @@ def problems(
         return [str(error)]
     lines = chain(
         _unlisted(known, versions),
-        # The chassis has this class, also where no service takes commands.
-        _without_a_class({**known, **by_type(CommandRefused)}, versions),
+        # The chassis has these classes, also where no service uses them.
+        _without_a_class({**known, **by_type(CommandRefused, ProcessAccepted)}, versions),
         chain.from_iterable(_unread(reader, _topics(reader), versions) for reader in reading),
         chain.from_iterable(
             _unread(reader, _replied(service, services), versions)

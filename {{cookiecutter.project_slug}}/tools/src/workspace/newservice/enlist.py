@@ -17,23 +17,19 @@ $ports
     command: [.venv/bin/uvicorn, --factory, "$package.main:app", --port, "$port"]
 """
 
-#: In an overlay: an image, and the service that it is of.
-IMAGE = re.compile(
-    r"(^  - name: ([a-z][a-z0-9-]*)\n    newName: .*\n    newTag: .*\n)", re.MULTILINE
-)
-
 
 def run_file(name: str, settings: Mapping[str, str], path: Path = ROOT / "dapr.yaml") -> int:
     """Add the app at the end of dapr.yaml, which is the list of apps. The port that it got."""
     port = free_port(DaprFile(path))
-    listed = "\n".join(f"    {key}: {value}" for key, value in ports(port).items())
+    of_app = "\n".join(f"    {key}: {value}" for key, value in ports(port).items())
     app = APP.replace("$name", name).replace("$package", package_of(name))
-    app = app.replace("$ports", listed).replace("$port", str(port))
+    app = app.replace("$ports", of_app).replace("$port", str(port))
     if settings:
         lines = [f'      {key}: "{value}"' for key, value in settings.items()]
         app += "\n".join(["    env:", *lines, ""])
     before = path.read_text()
-    path.write_text(before.rstrip("\n") + "\n" + app)
+    listed = re.sub(r"^apps: \[\]$", "apps:", before.rstrip("\n"), flags=re.MULTILINE)
+    path.write_text(listed + "\n" + app)
     try:
         is_there = name in DaprFile(path).apps
     except StackError:
@@ -57,16 +53,6 @@ def project(name: str, path: Path = ROOT / "pyproject.toml") -> None:
     if wrong:
         raise StackError(f"{path} has another form than expected: add {name} to {wrong[0]} there.")
     path.write_text(text)
-
-
-def images(name: str, root: Path = ROOT) -> None:
-    """Let each overlay that names images name one more, like the last one."""
-    for path in sorted(root.glob("deploy/kubernetes/overlays/*/kustomization.yaml")):
-        listed = IMAGE.findall(text := path.read_text())
-        if listed:
-            entry, other = listed[-1]
-            new = re.sub(rf"(?<![\w-]){re.escape(other)}(?![\w-])", name, entry)
-            path.write_text(text.replace(entry, entry + new, 1))
 
 
 def _source(name: str) -> str:

@@ -8,7 +8,7 @@ from chassis.saga.subjects import instance_id
 from orders.saga import FULFILMENT
 from tests.demo.client import Client
 from tests.demo.mix import Kind
-from tests.system.orders_of import ended, stocked
+from tests.system.orders.orders_of import ended, stocked
 from workspace.daprfile import DaprFile
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.demo.client import Client, Refused
 from tests.demo.mix import Kind
-from tests.system.orders_of import STYLES, ended, stocked
+from tests.system.orders.orders_of import STYLES, ended, stocked
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.mtls import sidecars
+from tests.system.orders.mtls import sidecars
 from tests.system.sidecars import Sidecar
 from workspace.daprfile import App
 

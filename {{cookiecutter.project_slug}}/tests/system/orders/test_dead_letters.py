@@ -15,7 +15,7 @@ import pytest
 from chassis.deadletters import letter_id
 from tests.demo.client import Client
 from tests.demo.mix import Kind, Plan
-from tests.system.orders_of import ended
+from tests.system.orders.orders_of import ended
 from tests.system.sidecars import Sidecar
 from workspace.daprfile import ROOT, DaprFile
 from workspace.deadletters.letter import Failure, Letter

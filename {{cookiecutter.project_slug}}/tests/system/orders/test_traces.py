@@ -10,7 +10,7 @@ import pytest
 from tests.demo.client import Client
 from tests.demo.mix import Kind
 from tests.system.collector import Collector
-from tests.system.orders_of import DEADLINE_SECONDS, STYLES, ended, stocked
+from tests.system.orders.orders_of import DEADLINE_SECONDS, STYLES, ended, stocked
 from workspace.daprfile import ROOT, DaprFile
 
 # At the least: a service that was added may hear of the order, too.

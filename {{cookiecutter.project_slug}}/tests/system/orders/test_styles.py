@@ -5,7 +5,7 @@ import pytest
 from tests.demo import checks
 from tests.demo.client import Client
 from tests.demo.mix import Kind
-from tests.system.orders_of import STYLES, ended, stocked
+from tests.system.orders.orders_of import STYLES, ended, stocked
 
 pytestmark = pytest.mark.parametrize("style", STYLES)
 
