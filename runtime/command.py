@@ -13,7 +13,7 @@ from runtime.failure import Failure
 _POLL_SECONDS = 0.2
 _ANSWER_SECONDS = 10.0
 # Longer than the slowest package or link on a small machine, shorter than a dead connection.
-_SILENCE_SECONDS = 600.0
+_QUIET_SECONDS = 600.0
 _REASON_LINES = 6
 
 
@@ -72,16 +72,16 @@ def run(
         except OSError as error:
             raise Failure(step, str(error), advice) from error
         try:
-            heard, lines = time.monotonic(), 0
+            active_at, lines = time.monotonic(), 0
             while process.poll() is None:
                 said = _lines(output.fileno())
                 now = time.monotonic()
                 if len(said) > lines:
-                    heard, lines = now, len(said)
+                    active_at, lines = now, len(said)
                 if now > deadline:
                     raise Failure(step, "not finished before the deadline", advice)
-                if now > heard + _SILENCE_SECONDS:
-                    raise Failure(step, f"no sign of life for {_SILENCE_SECONDS:.0f} s", advice)
+                if now > active_at + _QUIET_SECONDS:
+                    raise Failure(step, f"no sign of life for {_QUIET_SECONDS:.0f} s", advice)
                 watch(said)
                 time.sleep(_POLL_SECONDS)
         finally:
@@ -89,8 +89,8 @@ def run(
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         if process.returncode != 0:
-            told = "\n".join(_telling(_lines(output.fileno())))
-            raise Failure(step, f"exit status {process.returncode}\n{told}".rstrip(), advice)
+            report = "\n".join(_telling(_lines(output.fileno())))
+            raise Failure(step, f"exit status {process.returncode}\n{report}".rstrip(), advice)
 
 
 def _lines(descriptor: int) -> list[str]:

@@ -1,6 +1,6 @@
 """What the services of the bare chain share: for each message a read, a transaction and a publish.
 
-Nothing is validated, no message is remembered, no failure is told from another, and no ETag is
+Nothing is validated, no message is remembered, failures are not distinguished, and no ETag is
 asked for.
 """
 
@@ -74,7 +74,7 @@ async def publish(topic: str, orders: list[Order]) -> None:
 
 
 def service(steps: dict[str, tuple[Keys, str | None]]) -> FastAPI:
-    """For each topic that it hears: the state of its step, and where to send the order on."""
+    """For each topic that it takes: the state of its step, and where to send the order on."""
     app = FastAPI()
 
     @app.get("/healthz")

@@ -12,7 +12,7 @@ logging.basicConfig(level=logging.INFO)
 
 
 def participant(topic: str, publishes: str) -> FastAPI:
-    """A service that hears one topic, counts in its state, and publishes to the next one."""
+    """A service that takes one topic, counts in its state, and publishes to the next one."""
     app = FastAPI()
     dapr_app = DaprApp(app)
 

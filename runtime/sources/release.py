@@ -31,7 +31,7 @@ _ADVICE = f"check the network and the proxy, or point {MIRROR} at a mirror of th
 class Limits:
     """How long to wait: seconds for a silent server, a time.monotonic() value for everything."""
 
-    silence: float
+    read_timeout: float
     deadline: float
 
 
@@ -86,7 +86,7 @@ def _chunks(url: str, limits: Limits) -> Iterator[tuple[bytes, int]]:
     step = f"download {url}"
     received = 0
     try:
-        with urllib.request.urlopen(url, timeout=limits.silence) as response:
+        with urllib.request.urlopen(url, timeout=limits.read_timeout) as response:
             total = int(response.headers.get("Content-Length") or 0)
             # read1 returns what has arrived; read would wait for a full chunk, and a server that
             # sends a byte a second would then never meet the deadline.
@@ -105,7 +105,7 @@ def _reason(error: Exception, limits: Limits) -> str:
     # urlopen wraps what happens while it connects, but not what happens while it reads.
     cause = error.reason if type(error) is urllib.error.URLError else error
     if isinstance(cause, TimeoutError):
-        return f"the server was silent for {limits.silence:g} s"
+        return f"the server was silent for {limits.read_timeout:g} s"
     return str(cause) or type(cause).__name__
 
 

@@ -198,10 +198,10 @@ class BrokerConformance:
         assert first.notes()
         assert second.notes()
 
-        def heard() -> set[int]:
+        def received() -> set[int]:
             return {number for key, number, _ in other.notes() if key.startswith(f"{app_id}.")}
 
-        wait_until("the other group's notes", lambda: heard() == set(numbers), DELIVERY_SECONDS)
+        wait_until("the other group's notes", lambda: received() == set(numbers), DELIVERY_SECONDS)
 
     def test_one_key_keeps_its_order_where_that_is_promised(
         self, probe: Callable[..., Probe], app_id: str

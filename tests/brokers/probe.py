@@ -37,11 +37,11 @@ async def handle(note: Note, tx: Transaction) -> None:
         # A new group of some brokers gets what other tests left behind, too.
         return
     if note.then == "drop":
-        raise Rejected("told to fail for good")
+        raise Rejected("asked to fail for good")
     if note.then == "hang":
         await asyncio.Event().wait()
     if note.then == "retry":
-        raise Unavailable("told to fail for now")
+        raise Unavailable("asked to fail for now")
     if note.then == "count":
         # One key for all messages.
         tx.put("total", (await tx.get("total", int) or 0) + 1)

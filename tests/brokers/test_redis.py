@@ -20,7 +20,7 @@ class TestRedis(BrokerConformance):
 
 @pytest.fixture
 def managed(tmp_path: Path, installed: Path) -> Iterator[Bench]:
-    """The profile, told of a server behind TLS whose user has a name."""
+    """The profile, with a server behind TLS whose user has a name."""
     folder = tmp_path / "managed"
     folder.mkdir()
     server = ManagedValkey(folder, installed)
@@ -43,7 +43,7 @@ def test_a_managed_server_takes_and_gives_messages(managed: Bench) -> None:
     ("name", "value", "said"),
     [
         ("SSL_CERT_DIR", "/nowhere", "certificate signed by unknown authority"),
-        ("REDIS_USERNAME", "stranger", "WRONGPASS"),
+        ("REDIS_USERNAME", "unauthorized", "WRONGPASS"),
         ("REDIS_ENABLE_TLS", "", "error decoding 'enableTLS': invalid bool"),
     ],
 )

@@ -130,12 +130,12 @@ def test_a_stop_reaches_uvicorn_which_ends_by_itself(workspace: Workspace) -> No
 def test_no_other_container_reaches_a_service_or_the_api_of_its_sidecar(
     workspace: Workspace,
 ) -> None:
-    stranger = part(workspace, "shipping")
+    unauthorized = part(workspace, "shipping")
     reach = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
     for host, port in (("payments", "8003"), ("payments-dapr", "3503"), ("broker", "6379")):
         with pytest.raises(RuntimeError, match=r"gaierror|Name or service|name resolution"):
-            stranger.run("python3", "-c", reach, host, port)
-    stranger.run("python3", "-c", reach, "shipping-dapr", "3504")
+            unauthorized.run("python3", "-c", reach, host, port)
+    unauthorized.run("python3", "-c", reach, "shipping-dapr", "3504")
 
 
 def test_a_change_of_one_service_builds_its_last_layer_again_and_nothing_else(

@@ -43,7 +43,7 @@ async def main(count: int, seconds: float) -> None:
             await load.all_accepted()
             await load.all_ended(END_SECONDS)
             judge = partial(door.violations, load.run, load.accepted_plans)
-            wrong += [f"{load.run}: {line}" for line in await again("the books", judge)]
+            wrong += [f"{load.run}: {line}" for line in await again("the ledger", judge)]
         # A service may still be on its way back.
         if kept := await again("dead letters", lambda: letters.count(apps)) - before:
             wrong.append(f"{kept} dead letters")

@@ -8,7 +8,7 @@ from pathlib import Path
 from runtime import pins
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30
+DEADLINE_SECONDS = 30
 
 
 def program(version: str) -> str:
@@ -81,7 +81,7 @@ class Machine:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         with self.start(*arguments) as process:
             try:
-                out, err = process.communicate(timeout=PATIENCE)
+                out, err = process.communicate(timeout=DEADLINE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise

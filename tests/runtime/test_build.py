@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime import pins
-from tests.runtime.machine import FAKE_GO, PATIENCE, Machine, must_be_complete
+from tests.runtime.machine import DEADLINE_SECONDS, FAKE_GO, Machine, must_be_complete
 
 BUILD = ("--source", "build")
 # Says its process id, then does not end by itself, like a compiler that hangs.
@@ -86,7 +86,7 @@ def test_a_build_that_is_stopped_leaves_nothing_behind(
     with offline.start(*BUILD) as process:
         child = _child(offline)
         process.send_signal(number)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 128 + number
     assert out == ""
     assert "Traceback" not in err
@@ -95,7 +95,7 @@ def test_a_build_that_is_stopped_leaves_nothing_behind(
 
 
 def _child(machine: Machine) -> int:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + DEADLINE_SECONDS
     log = machine.home / "child"
     while not log.exists() or not log.read_text().strip():
         assert time.monotonic() < end, "the fake Go was not started"

@@ -4,7 +4,7 @@ import signal
 import time
 
 from runtime import pins
-from tests.runtime.machine import FAKE_GO, PATIENCE, Machine, must_be_complete
+from tests.runtime.machine import DEADLINE_SECONDS, FAKE_GO, Machine, must_be_complete
 from tests.runtime.mirror import Mirror
 
 
@@ -24,8 +24,8 @@ def test_when_all_sources_fail_each_is_named_with_its_step_reason_and_advice(
         ("build", "go: no proxy today", "GOPROXY"),
     ):
         part = account.partition(f"  {source}: ")[2]
-        told, _, rest = part.partition("do: ")
-        assert reason in told
+        said, _, rest = part.partition("do: ")
+        assert reason in said
         assert advice in rest.partition("\n")[0]
     assert "Traceback" not in run.stderr
     assert offline.kept() == []
@@ -45,7 +45,7 @@ def test_of_two_runs_at_once_one_does_the_work_and_both_print_its_path(
 ) -> None:
     mirror.fault = "trickling"
     with machine.start() as one, machine.start() as other:
-        outputs = [process.communicate(timeout=PATIENCE) for process in (one, other)]
+        outputs = [process.communicate(timeout=DEADLINE_SECONDS) for process in (one, other)]
     assert [one.returncode, other.returncode] == [0, 0], outputs
     assert outputs[0][0] == outputs[1][0]
     must_be_complete(outputs[0][0])
@@ -56,7 +56,7 @@ def test_of_two_runs_at_once_one_does_the_work_and_both_print_its_path(
 def test_a_run_after_one_that_was_killed_works(machine: Machine, mirror: Mirror) -> None:
     mirror.fault = "silent"
     with machine.start() as process:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + DEADLINE_SECONDS
         while not any(path.endswith(mirror.file("placement")) for path in mirror.requests):
             assert time.monotonic() < end
             time.sleep(0.05)

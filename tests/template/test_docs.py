@@ -79,6 +79,17 @@ def test_every_task_that_the_guides_name_is_one_of_the_makefile(workspace: Path)
     assert named - tasks == set()
 
 
+def test_the_code_has_no_private_words() -> None:
+    code = [name for name in git(ROOT, "ls-files").splitlines() if name.endswith((".py", ".js"))]
+    found = {
+        f"{name}: {word}"
+        for name in code
+        if ROOT / name != Path(__file__)
+        for word in PRIVATE.findall((ROOT / name).read_text().replace("_", " "))
+    }
+    assert found == set()
+
+
 def test_the_guides_have_no_private_words(workspace: Path) -> None:
     found = {
         f"{guide.name}: {word}"

@@ -11,7 +11,7 @@ from orders.saga import FULFILMENT
 from orders.settings import settings
 from testkit.live import Away, Declared, Door, Plan
 from tests import invariants
-from tests.demo import books, checks, mix
+from tests.demo import checks, ledger, mix
 from tests.demo.client import Client, Order, Refused, each
 from workspace.daprfile import App
 
@@ -65,9 +65,9 @@ class Orders(Door):
             views = await each(list(placed), lambda id: self.client.get("orders", f"/orders/{id}"))
             found = zip(placed.values(), views, strict=True)
             by_plan = {plan.key: view for plan, view in found if view is not None}
-            known = await books.read(self.client, run, list(placed.values()), by_plan)
+            known = await ledger.read(self.client, run, list(placed.values()), by_plan)
         except FAILURES as error:
-            raise Away(f"the books of {run}: {error!r}") from error
+            raise Away(f"the ledger of {run}: {error!r}") from error
         shelf = mix.Shelf(run)
         goods = {**dict.fromkeys(shelf.plenty, self._goods[run]), shelf.empty: 0}
         # I7: how an order ends follows from what was ordered, not from its style or from a fault.

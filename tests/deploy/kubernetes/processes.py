@@ -48,5 +48,5 @@ class Server:
         wait_until(f"{self.name} is ready", ready, seconds, self._alive)
 
     def _alive(self) -> None:
-        told = self.log.read_text(errors="replace")[-3000:]
-        assert self.process.poll() is None, f"{self.name} has ended:\n{told}"
+        log = self.log.read_text(errors="replace")[-3000:]
+        assert self.process.poll() is None, f"{self.name} has ended:\n{log}"

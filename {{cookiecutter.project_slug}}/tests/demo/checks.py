@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tests import invariants
-from tests.demo import books
+from tests.demo import ledger
 from tests.demo.client import Client, Order
 from tests.demo.mix import Kind, Plan
 
@@ -22,7 +22,7 @@ async def violations(
     """One line for each thing that does not add up; none if all is well."""
     by_plan = {plan.key: order for plan, order in zip(plans, orders, strict=True)}
     found = [line for plan in plans for line in ends_as_expected(plan, by_plan[plan.key])]
-    return found + invariants.violations(await books.read(client, run, plans, by_plan))
+    return found + invariants.violations(await ledger.read(client, run, plans, by_plan))
 
 
 def ends_as_expected(plan: Plan, order: Order) -> list[str]:

@@ -23,7 +23,7 @@ from workspace.daprfile import DaprFile
 
 COUNT = 12
 #: With a guard off, what has not ended by then never will.
-PATIENCE_SECONDS = 5
+TIMEOUT_SECONDS = 5
 LATE_SECONDS = 60
 
 USED = {profile.name for profile in profiles.in_use(DaprFile())}
@@ -75,23 +75,23 @@ async def test_all_orders_end_and_all_records_agree(make: Run, name: str, style:
 
 async def test_workflows_end_though_answers_come_late(make: Run) -> None:
     async def answer_late(scene: Scene) -> None:
-        async with scene.altered("orders", "late-answers", nth=5):
+        async with scene.altered("orders", "late-responses", nth=5):
             await scene.load.all_accepted()
             await scene.load.all_ended(LATE_SECONDS)
 
-    result = await make(Fault("late-answers", answer_late), "orchestration")
+    result = await make(Fault("late-responses", answer_late), "orchestration")
 
     assert result.violations == ()
     assert result.ended == result.begun == COUNT
 
 
-async def test_a_late_answer_fails_a_workflow_if_its_repeats_are_not_left_out(make: Run) -> None:
+async def test_a_late_response_fails_a_workflow_if_its_repeats_are_not_left_out(make: Run) -> None:
     async def answer_late(scene: Scene) -> None:
-        async with scene.altered("orders", "late-answers", "with-repeats", nth=5):
+        async with scene.altered("orders", "late-responses", "with-repeats", nth=5):
             await scene.load.all_accepted()
-            await scene.load.all_ended(PATIENCE_SECONDS)
+            await scene.load.all_ended(TIMEOUT_SECONDS)
 
-    result = await make(Fault("repeats", answer_late), "orchestration", patience=PATIENCE_SECONDS)
+    result = await make(Fault("repeats", answer_late), "orchestration", within=TIMEOUT_SECONDS)
 
     assert any("I2" in violation for violation in result.violations)
     assert any("S1" in violation for violation in result.violations)
@@ -103,7 +103,7 @@ async def test_without_the_inbox_goods_that_are_sent_twice_count_twice(make: Run
             await scene.load.prepare()
             scene.injected += 1
 
-    result = await make(Fault("no-inbox", resend), "choreography", patience=PATIENCE_SECONDS)
+    result = await make(Fault("no-inbox", resend), "choreography", within=TIMEOUT_SECONDS)
 
     assert any("I1" in violation for violation in result.violations)
 
@@ -114,9 +114,9 @@ async def test_without_recorded_outcomes_a_lost_reply_is_lost_for_ever(make: Run
             "payments", "without-recorded-outcomes", "lose-replies", topics=["stock-reserved"]
         ):
             await scene.load.all_accepted()
-            await asyncio.sleep(PATIENCE_SECONDS / 2)
+            await asyncio.sleep(TIMEOUT_SECONDS / 2)
 
-    result = await make(Fault("no-outcomes", lose), "choreography", patience=PATIENCE_SECONDS)
+    result = await make(Fault("no-outcomes", lose), "choreography", within=TIMEOUT_SECONDS)
 
     assert any("I2" in violation for violation in result.violations)
 
@@ -128,9 +128,9 @@ async def test_what_counts_as_refused_by_a_status_code_is_done_all_the_same(make
             scene.altered("orders", "believe-status-codes", environment=through),
         ):
             await scene.load.all_accepted()
-            await scene.load.all_ended(PATIENCE_SECONDS)
+            await scene.load.all_ended(TIMEOUT_SECONDS)
 
-    result = await make(Fault("status-codes", believe), "orchestration", patience=PATIENCE_SECONDS)
+    result = await make(Fault("status-codes", believe), "orchestration", within=TIMEOUT_SECONDS)
 
     # Somebody in between has said "refused", so goods or money of a cancelled order are kept.
     assert any(re.match("I[134]:", violation) for violation in result.violations)

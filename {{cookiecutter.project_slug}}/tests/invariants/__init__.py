@@ -1,10 +1,10 @@
 """What must hold of all orders, whatever failed: simulation, fault suite and demo share it."""
 
-from tests.invariants.books import Books, Message, Order, Payment, Reservation, Stock
+from tests.invariants.ledger import Ledger, Message, Order, Payment, Reservation, Stock
 from tests.invariants.rules import all_styles_agree, violations
 
 __all__ = [
-    "Books",
+    "Ledger",
     "Message",
     "Order",
     "Payment",

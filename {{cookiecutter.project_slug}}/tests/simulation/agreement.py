@@ -1,19 +1,19 @@
 """I7: the orders of one seed in each style in turn, with faults of its own in each."""
 
 from testkit.simulation import Check, Simulation, World
-from tests.invariants import Books, all_styles_agree, violations
+from tests.invariants import Ledger, all_styles_agree, violations
 from tests.simulation import plans
 from tests.simulation.fulfilment import RUNNERS, Run, Runner, of
 
 
 class Agreement:
-    """Who is served first, and who loses patience, are questions of luck, not of style.
+    """Who is served first, and who runs out of time, are questions of luck, not of style.
 
     So orders do not contend here, and no workflow gives up on a step.
     """
 
     def __init__(self) -> None:
-        self._books: dict[str, Books] = {}
+        self._ledger: dict[str, Ledger] = {}
         self._simulations = [self._simulation(runner) for runner in RUNNERS]
 
     def explore(self, schedules: int, seed: int = 0) -> None:
@@ -21,7 +21,7 @@ class Agreement:
         for each in range(seed, seed + schedules):
             for simulation in self._simulations:
                 simulation.explore(1, each)
-            wrong = all_styles_agree(self._books)
+            wrong = all_styles_agree(self._ledger)
             assert not wrong, "\n".join([f"seed {each}:", *wrong])
 
     def _simulation(self, runner: Runner) -> Simulation:
@@ -30,8 +30,8 @@ class Agreement:
             run.begin()
 
             def check() -> list[str]:
-                self._books[str(runner)] = run.books()
-                return violations(self._books[str(runner)])
+                self._ledger[str(runner)] = run.ledger()
+                return violations(self._ledger[str(runner)])
 
             return check
 

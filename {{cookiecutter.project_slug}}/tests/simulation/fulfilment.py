@@ -25,9 +25,9 @@ from testkit.simulation.process import Process
 from testkit.simulation.workspace import Composition
 from testkit.simulation.world import Work
 from tests.examples import order_of
-from tests.invariants import Books, violations
+from tests.invariants import Ledger, violations
 from tests.simulation import plans, second_engine
-from tests.simulation.books import read
+from tests.simulation.ledger import read
 from tests.simulation.plans import Plan
 
 PARTICIPANTS = (inventory.compose, payments.compose, shipping.compose)
@@ -65,8 +65,8 @@ def simulation(runner: Runner, changed: Changed = unchanged) -> Simulation:
     """
 
     def play(world: World) -> Check:
-        patience = world.pick(plans.PATIENCE)
-        run = Run(world, runner.style, plans.pick(world, contended=True), patience)
+        timeout = world.pick(plans.TIMEOUTS)
+        run = Run(world, runner.style, plans.pick(world, contended=True), timeout)
         world.is_balanced = world.pick((False, True))
         world.is_rolling_out = world.pick((False, False, True))
         held = world.pick((*[None] * 6, *plans.HELD))
@@ -80,19 +80,19 @@ def simulation(runner: Runner, changed: Changed = unchanged) -> Simulation:
             run.begin_namesake()
 
         def check() -> list[str]:
-            books = run.books()
-            return [*violations(books), *only_poison_is_dead(books)]
+            ledger = run.ledger()
+            return [*violations(ledger), *only_poison_is_dead(ledger)]
 
         return check
 
     return of(runner, play, changed)
 
 
-def only_poison_is_dead(books: Books) -> list[str]:
+def only_poison_is_dead(ledger: Ledger) -> list[str]:
     """Nothing else is given up: no fault lasts so long."""
     return [
         f"dead letter: {message.topic} of order {message.order_id} at {message.service}"
-        for message in sorted(books.dead_letters, key=lambda message: (message.topic, message.id))
+        for message in sorted(ledger.dead_letters, key=lambda message: (message.topic, message.id))
         if message.order_id
     ]
 
@@ -106,12 +106,12 @@ class Run:
     """Orders of one style in one world."""
 
     def __init__(
-        self, world: World, style: Style, orders: Sequence[Plan], patience: timedelta
+        self, world: World, style: Style, orders: Sequence[Plan], timeout: timedelta
     ) -> None:
         self._world = world
         self._style = style
         self._plans = orders
-        self._patience = patience
+        self._timeout = timeout
         self._accepted: set[str] = set()
         wanted = {sku for plan in orders for sku in plan.details.quantities}
         self._goods = {sku: quantity for sku, quantity in plans.GOODS.items() if sku in wanted}
@@ -125,7 +125,7 @@ class Run:
 
     @property
     def has_ended(self) -> bool:
-        return all(order.ended for order in self.books().orders.values())
+        return all(order.ended for order in self.ledger().orders.values())
 
     def begin_namesake(self) -> None:
         """Somebody else wants something in vain, and sends it under the id of our first message."""
@@ -142,7 +142,7 @@ class Run:
             id = derived_id(*of, topic_of(ReserveStock))
             self._world.publish(command, id=id, source="somebody-else")
 
-    def books(self) -> Books:
+    def ledger(self) -> Ledger:
         return read(self._world, self._style, self._plans, self._goods, self._accepted)
 
     def _received(self) -> None:
@@ -160,7 +160,7 @@ class Run:
         async def place(process: Process) -> Accepted:
             request = PlaceOrder(**plan.details.model_dump(), style=self._style)
             # All orders of a run have the same, and runs come one after the other.
-            settings.step_timeout = self._patience
+            settings.step_timeout = self._timeout
             return await post_order(request, process.service, plan.key, Response())
 
         self._world.request("orders", f"place {plan.key}", place, answered)

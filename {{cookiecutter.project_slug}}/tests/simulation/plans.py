@@ -29,7 +29,7 @@ HELD = (("inventory", topic_of(ReserveStock)), ("payments", topic_of(CapturePaym
 #: How long a workflow waits for a step. With the short one it often gives up on a step that is done
 #: all the same, or will be.
 ENDLESS, LONG, SHORT = timedelta(days=1), timedelta(minutes=2), timedelta(milliseconds=400)
-PATIENCE = (LONG, LONG, SHORT)
+TIMEOUTS = (LONG, LONG, SHORT)
 
 UNIT_PRICE_CENTS = 100
 #: Two of these are more than a card may be charged.

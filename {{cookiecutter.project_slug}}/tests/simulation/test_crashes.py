@@ -24,7 +24,7 @@ def simulation(runner: Runner, plan: plans.Plan) -> Simulation:
     def play(world: World) -> Check:
         run = Run(world, runner.style, [plan], plans.LONG)
         run.begin()
-        return lambda: violations(run.books())
+        return lambda: violations(run.ledger())
 
     return of(runner, play)
 
@@ -42,7 +42,7 @@ class Crash:
             self.left -= 1
             if self.left < 0 and not self.is_made:
                 self.is_made, fault = True, self.fault
-        world.tell(who, what, fault)
+        world.record(who, what, fault)
         return fault
 
 

@@ -1,11 +1,11 @@
-"""Each invariant on books in which just one thing is wrong."""
+"""Each invariant on a ledger in which just one thing is wrong."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.invariants import Books, Message, Order, Payment, Reservation, Stock, violations
+from tests.invariants import Ledger, Message, Order, Payment, Reservation, Stock, violations
 
 ORDER = Order(
     id="o",
@@ -16,8 +16,8 @@ ORDER = Order(
     seconds=1.0,
     ends=("OrderConfirmed",),
 )
-TOLD = frozenset({Message("inventory", "order-placed", "m", "o")})
-GOOD = Books(
+PUBLISHED = frozenset({Message("inventory", "order-placed", "m", "o")})
+GOOD = Ledger(
     deadline=60,
     orders={"o": ORDER},
     reservations={"o": Reservation("reserved", {"TEA": 2})},
@@ -26,12 +26,12 @@ GOOD = Books(
     stock={"TEA": Stock(10, 2)},
     cards={"c": 200},
     goods={"TEA": 10},
-    published=TOLD,
-    processed=TOLD,
+    published=PUBLISHED,
+    processed=PUBLISHED,
 )
 
 
-def test_books_in_which_all_is_well_violate_nothing() -> None:
+def test_a_ledger_in_which_all_is_well_violates_nothing() -> None:
     assert violations(GOOD) == []
 
 
@@ -67,8 +67,8 @@ def test_what_is_wrong_is_named_with_its_numbers(wrong: dict[str, Any], line: st
 
 
 def test_an_order_that_was_paid_back_must_not_be_shipped() -> None:
-    books = replace(GOOD, payments={"o": Payment("refunded", 200)})
-    assert violations(books) == [
+    ledger = replace(GOOD, payments={"o": Payment("refunded", 200)})
+    assert violations(ledger) == [
         "I3: order o is confirmed, and its payment is 0 cents net",
         "I4: order o was shipped, and its payment is refunded",
     ]
@@ -76,12 +76,12 @@ def test_an_order_that_was_paid_back_must_not_be_shipped() -> None:
 
 def test_an_order_that_never_ends_is_in_flight_for_ever() -> None:
     order = replace(ORDER, state="placed", seconds=None, ends=())
-    books = replace(GOOD, orders={"o": order})
-    assert violations(books) == [
+    ledger = replace(GOOD, orders={"o": order})
+    assert violations(ledger) == [
         "I2: order o was accepted, and is placed",
         "I6: order o has begun, and is in flight for ever: placed",
     ]
 
 
 def test_a_message_that_is_a_dead_letter_is_settled() -> None:
-    assert violations(replace(GOOD, processed=frozenset(), dead_letters=TOLD)) == []
+    assert violations(replace(GOOD, processed=frozenset(), dead_letters=PUBLISHED)) == []

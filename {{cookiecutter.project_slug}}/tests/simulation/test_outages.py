@@ -108,10 +108,10 @@ def simulation(
         run.begin()
 
         def check() -> list[str]:
-            books = run.books()
-            (order,) = books.orders.values()
+            ledger = run.ledger()
+            (order,) = ledger.orders.values()
             wrong = [] if ended(order) else [f"it has ended otherwise: {order}"]
-            return wrong + violations(replace(books, deadline=inf))
+            return wrong + violations(replace(ledger, deadline=inf))
 
         return check
 

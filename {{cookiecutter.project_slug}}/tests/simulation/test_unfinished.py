@@ -56,7 +56,7 @@ def simulation(runner: Runner) -> Simulation:
 
         def check() -> list[str]:
             left = sorted(f"{id} is still listed" for id in listed(world))
-            return [*left, *violations(run.books())]
+            return [*left, *violations(run.ledger())]
 
         return check
 

@@ -82,9 +82,9 @@ def simulation(runner: Runner, changed: Changed = unchanged) -> Simulation:
         run.begin()
 
         def check() -> list[str]:
-            books = run.books()
-            dead = sorted(f"dead letter: {each}" for each in books.dead_letters)
-            return [*dead, *violations(books), *undeclared(world, simulated)]
+            ledger = run.ledger()
+            dead = sorted(f"dead letter: {each}" for each in ledger.dead_letters)
+            return [*dead, *violations(ledger), *undeclared(world, simulated)]
 
         return check
 

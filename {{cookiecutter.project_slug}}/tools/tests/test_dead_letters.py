@@ -12,8 +12,8 @@ import pytest
 
 from workspace.daprfile import DaprFile
 from workspace.deadletters import actions
+from workspace.deadletters.client import DeadLetters
 from workspace.deadletters.letter import Failure
-from workspace.deadletters.office import Office
 
 LETTER = {
     "id": "3f2a0000-0000-0000-0000-000000000000",
@@ -58,7 +58,7 @@ def replayed() -> list[str]:
 
 
 @pytest.fixture
-def office(replayed: list[str], tmp_path: Path) -> Iterator[Office]:
+def dead_letters(replayed: list[str], tmp_path: Path) -> Iterator[DeadLetters]:
     """Of a bank, which is down, and a ledger."""
 
     class Ledger(Service):
@@ -69,8 +69,8 @@ def office(replayed: list[str], tmp_path: Path) -> Iterator[Office]:
         closed = probe.getsockname()[1]
     with ThreadingHTTPServer(("127.0.0.1", 0), Ledger) as ledger:
         Thread(target=ledger.serve_forever).start()
-        with Office(run_file(tmp_path, closed, ledger.server_port).apps) as office:
-            yield office
+        with DeadLetters(run_file(tmp_path, closed, ledger.server_port).apps) as dead_letters:
+            yield dead_letters
         ledger.shutdown()
 
 
@@ -96,9 +96,9 @@ def run_file(folder: Path, bank: int, ledger: int) -> DaprFile:
 
 
 def test_the_others_are_listed_and_the_one_that_is_down_is_named(
-    office: Office, capsys: pytest.CaptureFixture[str]
+    dead_letters: DeadLetters, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert not actions.show_all(office, None)
+    assert not actions.show_all(dead_letters, None)
     said = capsys.readouterr()
     assert "ledger" in said.out
     assert "3f2a0000-0000" in said.out
@@ -107,23 +107,27 @@ def test_the_others_are_listed_and_the_one_that_is_down_is_named(
 
 
 def test_the_others_are_replayed_and_the_one_that_is_down_is_named(
-    office: Office, replayed: list[str], capsys: pytest.CaptureFixture[str]
+    dead_letters: DeadLetters, replayed: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert not actions.replay_all(office, None)
+    assert not actions.replay_all(dead_letters, None)
     said = capsys.readouterr()
     assert replayed == [f"/dead-letters/{LETTER['id']}/replay"]
     assert "1 of 1 replayed" in said.out
     assert said.err.startswith("bank does not answer")
 
 
-def test_a_letter_of_another_service_is_found_by_name(office: Office, replayed: list[str]) -> None:
+def test_a_letter_of_another_service_is_found_by_name(
+    dead_letters: DeadLetters, replayed: list[str]
+) -> None:
     with pytest.raises(Failure, match="Name the service that has it: --service NAME"):
-        actions.replay(office, "3f2a", None)
+        actions.replay(dead_letters, "3f2a", None)
     assert replayed == []
-    assert actions.replay(office, "3f2a", "ledger")
+    assert actions.replay(dead_letters, "3f2a", "ledger")
     assert len(replayed) == 1
 
 
-def test_what_does_not_fail_says_so(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
-    assert actions.show_all(office, "ledger")
+def test_what_does_not_fail_says_so(
+    dead_letters: DeadLetters, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert actions.show_all(dead_letters, "ledger")
     assert capsys.readouterr().err == ""

@@ -58,10 +58,10 @@ def test_a_service_that_is_neither_is_named_with_both_ways() -> None:
 def test_it_is_composed_as_a_service_that_does_the_same() -> None:
     service = foreign.compose("points", FILE)
     subscriptions = service.subscriptions
-    assert subscriptions.heard == {
+    assert subscriptions.subscribed == {
         *("trip-booked", "money-paid", "give-points", "take-points", "points-dead-letters")
     }
-    assert subscriptions.told == {"points-given", "points-dead-letters"}
+    assert subscriptions.published == {"points-given", "points-dead-letters"}
     assert subscriptions.commands == {"give-points", "take-points"}
     commands: list[Handlers] = list(service.commands)
     (handlers,) = commands

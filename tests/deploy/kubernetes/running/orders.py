@@ -56,7 +56,7 @@ async def judge(each: Load) -> list[str]:
     if missing:
         return [f"{each.run}: {len(missing)} orders have not ended, the first is {missing[0]}"]
     judged = partial(each.door.violations, each.run, each.accepted_plans)
-    return list(await again(f"books of {each.run}", judged))
+    return list(await again(f"ledger of {each.run}", judged))
 
 
 if __name__ == "__main__":

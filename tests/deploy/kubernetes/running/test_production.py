@@ -1,4 +1,4 @@
-"""The production overlay, two pods of each service: rolled under load, closed to strangers."""
+"""The production overlay, two pods of each service: rolled under load, closed to others."""
 
 import json
 import socket
@@ -142,19 +142,21 @@ def test_nothing_is_lost_when_the_broker_and_a_pod_of_each_service_are_gone(
 
 
 @pytest.fixture(scope="module")
-def stranger(production: Workload) -> str:
+def unauthorized(production: Workload) -> str:
     """In the services' own namespace, with the token of their sidecars, but not one of them."""
-    return start_stranger(production.cluster, NAMESPACE, "stranger", config="workspace")
+    return start_unauthorized(production.cluster, NAMESPACE, "unauthorized", config="workspace")
 
 
 @pytest.fixture(scope="module")
 def namesake(production: Workload, prepared: Path) -> str:
     """It calls itself orders, in a namespace of its own."""
     make_tokens(production.cluster, prepared / SLUG, ELSEWHERE)
-    return start_stranger(production.cluster, ELSEWHERE, "orders")
+    return start_unauthorized(production.cluster, ELSEWHERE, "orders")
 
 
-def start_stranger(cluster: Cluster, namespace: str, app_id: str, config: str | None = None) -> str:
+def start_unauthorized(
+    cluster: Cluster, namespace: str, app_id: str, config: str | None = None
+) -> str:
     annotations = {
         "dapr.io/enabled": "true",
         "dapr.io/app-id": app_id,
@@ -177,7 +179,7 @@ def start_stranger(cluster: Cluster, namespace: str, app_id: str, config: str | 
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "stranger", "namespace": namespace, "annotations": annotations},
+        "metadata": {"name": "unauthorized", "namespace": namespace, "annotations": annotations},
         "spec": {
             "containers": [app],
             "securityContext": {
@@ -190,10 +192,10 @@ def start_stranger(cluster: Cluster, namespace: str, app_id: str, config: str | 
     complaint = cluster.api.apply(yaml.safe_dump(pod))
     assert not complaint, complaint
     done = cluster.api.kubectl(
-        *("-n", namespace, "wait", "--for=condition=Ready", "pod/stranger", "--timeout=60s")
+        *("-n", namespace, "wait", "--for=condition=Ready", "pod/unauthorized", "--timeout=60s")
     )
     assert done.returncode == 0, done.stderr
-    return "stranger"
+    return "unauthorized"
 
 
 def call(production: Workload, pod: str, url: str, namespace: str = NAMESPACE) -> int:
@@ -209,14 +211,14 @@ def invoke(app: str, method: str) -> str:
     return f"http://127.0.0.1:3500/v1.0/invoke/{app}/method/{method}"
 
 
-def test_only_orders_may_invoke_and_only_commands(production: Workload, stranger: str) -> None:
+def test_only_orders_may_invoke_and_only_commands(production: Workload, unauthorized: str) -> None:
     orders = production.pods("orders")[0]["metadata"]["name"]
     command = invoke("inventory", "commands/reserve-stock")
     # Let through to the app, which wants more than an empty object.
     assert call(production, orders, command) == 422
     assert call(production, orders, invoke("inventory", "events/order-placed")) == 403
     assert call(production, orders, invoke("inventory", "dead-letters/1/replay")) == 403
-    assert call(production, stranger, command) == 403
+    assert call(production, unauthorized, command) == 403
 
 
 def test_a_namesake_from_another_namespace_is_refused(production: Workload, namesake: str) -> None:
@@ -224,11 +226,13 @@ def test_a_namesake_from_another_namespace_is_refused(production: Workload, name
     assert call(production, namesake, command, ELSEWHERE) == 403
 
 
-def test_a_stranger_has_neither_broker_nor_store(production: Workload, stranger: str) -> None:
+def test_an_unauthorized_pod_has_neither_broker_nor_store(
+    production: Workload, unauthorized: str
+) -> None:
     publish = "http://127.0.0.1:3500/v1.0/publish/pubsub/order-placed"
     save = "http://127.0.0.1:3500/v1.0/state/statestore"
-    assert call(production, stranger, publish) in (400, 404)
-    assert call(production, stranger, save) in (400, 404, 500)
+    assert call(production, unauthorized, publish) in (400, 404)
+    assert call(production, unauthorized, save) in (400, 404, 500)
 
 
 def test_what_is_for_the_sidecar_takes_nobody_else(production: Workload) -> None:

@@ -135,7 +135,7 @@ async def test_the_barrier_is_read_together_with_the_record_of_the_inbox() -> No
     assert set(store.reads[0]) == {inbox_key(command), *commands.barriers("rome")}
 
 
-@pytest.mark.parametrize("take_commands", [Service.obey, Service.answer])
+@pytest.mark.parametrize("take_commands", [Service.consume, Service.answer])
 def test_an_undo_whose_do_is_elsewhere_ends_the_start(
     service: Service, take_commands: Callable[[Service, Handlers], None]
 ) -> None:
@@ -162,7 +162,7 @@ class Hotel(Service):
         ports = memory_ports(store=self.memory)
         super().__init__(ServiceSettings(app_id="hotel"), title="Hotel", ports=ports)
         commands = booking()
-        self.obey(commands)
+        self.consume(commands)
         self.answer(commands)
 
 
@@ -171,7 +171,7 @@ def command(message: Message, **data: object) -> CloudEvent:
     return event.model_copy(update={"data": event.data | data})
 
 
-async def obeyed(_: httpx.AsyncClient, hotel: Hotel, event: CloudEvent) -> None:
+async def consumed(_: httpx.AsyncClient, hotel: Hotel, event: CloudEvent) -> None:
     await hotel.subscriptions.handle(event, event.type.partition(".")[0])
 
 
@@ -186,7 +186,7 @@ def records(hotel: Hotel, event: CloudEvent) -> list[int | None]:
     return [write.ttl_seconds for write in hotel.memory.table.log if write.key == key]
 
 
-@pytest.mark.parametrize("take", [obeyed, answered])
+@pytest.mark.parametrize("take", [consumed, answered])
 @pytest.mark.parametrize("message", LASTING)
 async def test_what_is_asked_for_until_it_is_done_is_done_once_however_long_that_takes(
     take: Callable[[httpx.AsyncClient, Hotel, CloudEvent], Awaitable[None]], message: Message
@@ -200,7 +200,7 @@ async def test_what_is_asked_for_until_it_is_done_is_done_once_however_long_that
     assert records(hotel, event) == [None]
 
 
-@pytest.mark.parametrize("take", [obeyed, answered])
+@pytest.mark.parametrize("take", [consumed, answered])
 @pytest.mark.parametrize("event", [command(Book()), command(Pay(), trip=["unreadable"])])
 async def test_what_is_soon_given_up_and_what_is_refused_is_forgotten_one_day(
     take: Callable[[httpx.AsyncClient, Hotel, CloudEvent], Awaitable[None]], event: CloudEvent

@@ -77,7 +77,7 @@ async def test_large_bodies_wait_for_each_other_and_small_ones_for_nobody(
     assert door.inside == 21
 
 
-async def test_whoever_gets_no_room_in_time_is_told_to_try_again(
+async def test_whoever_gets_no_room_in_time_is_asked_to_try_again(
     hurried: httpx.AsyncClient, door: Door
 ) -> None:
     async with asyncio.TaskGroup() as tasks:

@@ -9,10 +9,10 @@ from dapr.ext.workflow import DaprWorkflowContext
 from pydantic import BaseModel
 
 from chassis import Calls, Rejected, Service, Unavailable, Workflows
-from chassis.workflows import LONGEST_WAIT, SILENCE
+from chassis.workflows import ATTEMPT_TIMEOUT, LONGEST_WAIT
 from testkit import activity_failed, play
 
-PATIENCE = timedelta(minutes=2)
+TIMEOUT = timedelta(minutes=2)
 
 workflows = Workflows()
 
@@ -43,7 +43,7 @@ def hitchhike(ctx: DaprWorkflowContext, trip: Trip) -> Generator[Any, Any, Trip]
 @workflows.workflow
 def travel(ctx: DaprWorkflowContext, trip: Trip) -> Generator[Any, Any, Trip]:
     began = ctx.current_utc_datetime
-    booked = yield from Calls(ctx)(book, trip, PATIENCE)
+    booked = yield from Calls(ctx)(book, trip, TIMEOUT)
     seconds = (ctx.current_utc_datetime - began).total_seconds()
     return booked.model_copy(update={"seconds": seconds})
 
@@ -75,7 +75,7 @@ def test_what_fails_is_tried_again_after_longer_and_longer_waits() -> None:
 
 def test_an_attempt_that_says_nothing_is_made_again() -> None:
     played = play(travel, Trip(to="Ghent"), Answers(TimeoutError(), "Ghent"))
-    assert played.result.seconds == SILENCE.total_seconds() + 0.5
+    assert played.result.seconds == ATTEMPT_TIMEOUT.total_seconds() + 0.5
     first, second = played.calls("book")
     assert first == second
 
@@ -86,26 +86,26 @@ def test_what_was_rejected_is_not_tried_again() -> None:
         play(travel, Trip(to="Ghent"), answers)
 
 
-def test_patience_ends_with_the_last_reason() -> None:
+def test_timeout_ends_with_the_last_reason() -> None:
     with pytest.raises(Unavailable, match="the broker is away"):
         play(travel, Trip(to="Ghent"), Answers(activity_failed("the broker is away")))
 
 
-def test_patience_ends_with_silence_too() -> None:
+def test_the_timeout_ends_without_an_answer_too() -> None:
     with pytest.raises(Unavailable, match="book has not ended in time"):
         play(travel, Trip(to="Ghent"), Answers(TimeoutError()))
 
 
-def test_without_patience_it_is_tried_for_ever_and_ever_less_often() -> None:
+def test_without_timeout_it_is_tried_for_ever_and_ever_less_often() -> None:
     away = activity_failed("the broker is away")
     played = play(pilgrimage, Trip(to="Ghent"), Answers(*[away] * 100, "Ghent"))
     assert len(played.calls("book")) == 101
     assert played.result.seconds > 80 * LONGEST_WAIT.total_seconds()
 
 
-@pytest.mark.parametrize("silence", [TimeoutError(), activity_failed("the broker is away")])
-def test_one_attempt_is_one_attempt(silence: Exception) -> None:
-    answers = Answers(silence, "Ghent")
+@pytest.mark.parametrize("unanswered", [TimeoutError(), activity_failed("the broker is away")])
+def test_one_attempt_is_one_attempt(unanswered: Exception) -> None:
+    answers = Answers(unanswered, "Ghent")
     with pytest.raises(Unavailable):
         play(hitchhike, Trip(to="Ghent"), answers)
     assert play(hitchhike, Trip(to="Ghent"), answers).result == Trip(to="Ghent")

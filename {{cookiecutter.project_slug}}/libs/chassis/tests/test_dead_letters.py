@@ -59,7 +59,7 @@ def message(id: str = "1", **content: Any) -> bytes:
 
 
 async def deliver(bank: httpx.AsyncClient, *messages: bytes, to: str = "/events/deposit") -> Any:
-    """The verdicts, one for each message of one bulk."""
+    """The statuses, one for each message of one bulk."""
     entries = [
         {"entryId": str(n), "event": b64encode(raw).decode()} for n, raw in enumerate(messages)
     ]

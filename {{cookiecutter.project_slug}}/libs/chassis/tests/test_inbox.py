@@ -66,7 +66,7 @@ async def test_an_outcome_has_an_id_that_follows_from_its_cause_and_its_service(
     assert elsewhere.id == outcome.id
 
 
-async def test_services_that_hear_one_event_do_not_share_the_ids_of_their_outcomes(
+async def test_services_that_get_one_event_do_not_share_the_ids_of_their_outcomes(
     bank: Harness,
 ) -> None:
     (ours,) = await bank.deliver(event("1"))

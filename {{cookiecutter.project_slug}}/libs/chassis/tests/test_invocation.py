@@ -48,7 +48,7 @@ async def test_the_same_command_again_gets_the_same_answer(
     assert store.get("ada", int) == 1
 
 
-async def test_nobody_but_the_caller_hears_the_answer(bank: Service, broker: MemoryBroker) -> None:
+async def test_nobody_but_the_caller_gets_the_answer(bank: Service, broker: MemoryBroker) -> None:
     await ask(bank)
     assert not broker.published
 

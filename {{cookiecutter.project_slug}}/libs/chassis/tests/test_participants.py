@@ -17,7 +17,7 @@ REPLY = envelope(
 
 
 class Sidecar:
-    """Answers every invocation as it is told to, and remembers where it went."""
+    """Answers every invocation as a test says, and remembers where it went."""
 
     status, body = 200, REPLY.on_the_wire()
     path = location = ""

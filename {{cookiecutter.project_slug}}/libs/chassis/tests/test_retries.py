@@ -30,7 +30,7 @@ EVENT = envelope(Deposit(amount=5), id="1", source="test", traceparent=None)
 
 
 class Handler:
-    """Fails while there is a cause, and hangs while it is told to."""
+    """Fails while there is a cause, and hangs while a test says so."""
 
     def __init__(self) -> None:
         self.cause: Exception | None = None

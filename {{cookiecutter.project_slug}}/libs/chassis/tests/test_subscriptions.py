@@ -33,7 +33,7 @@ async def answers(client: httpx.AsyncClient, event: Any) -> list[str]:
     return [status["status"] for status in response.json()["statuses"]]
 
 
-async def verdicts(service: Service, *events: Any) -> list[str]:
+async def statuses(service: Service, *events: Any) -> list[str]:
     """What the service answers to each event of one bulk."""
     entries = [{"entryId": str(n), "event": event} for n, event in enumerate(events)]
     async with running(service) as client:
@@ -62,7 +62,7 @@ async def test_a_message_that_was_handled_is_acknowledged(
     service: Service, store: MemoryStore
 ) -> None:
     service.subscribe(handlers)
-    assert await verdicts(service, wire("1", amount=2), wire("2", amount=3)) == ["SUCCESS"] * 2
+    assert await statuses(service, wire("1", amount=2), wire("2", amount=3)) == ["SUCCESS"] * 2
     assert store.get("ada", int) == 5
 
 
@@ -76,17 +76,17 @@ async def test_messages_come_one_by_one_where_that_is_asked_for(
         for subscription in (await client.get("/dapr/subscribe")).json():
             assert subscription["bulkSubscribe"]["enabled"] is False
 
-        async def verdict(raw: bytes) -> Any:
+        async def status(raw: bytes) -> Any:
             # As daprd 1.18 wraps the bytes of a raw subscription.
             wrapped = {"id": "random", "topic": "deposit", "data_base64": b64encode(raw).decode()}
             return (await client.post("/events/deposit", json=wrapped)).json()
 
         good = json.dumps(wire(amount=2)).encode()
         store.failures = [Unavailable(), Unavailable()]
-        assert await verdict(good) == {"status": "RETRY"}
+        assert await status(good) == {"status": "RETRY"}
         await until(lambda: not service.subscriptions.is_waiting_for_the_store)
-        assert await verdict(good) == {"status": "SUCCESS"}
-        assert await verdict(b"no CloudEvent") == {"status": "SUCCESS"}
+        assert await status(good) == {"status": "SUCCESS"}
+        assert await status(b"no CloudEvent") == {"status": "SUCCESS"}
         assert (await client.post("/events/deposit", json={"no": "delivery"})).is_error
     assert store.get("ada", int) == 2
     assert (await service.dead_letters.page(None)).count == 1
@@ -109,14 +109,14 @@ async def test_what_can_never_succeed_is_kept_as_a_dead_letter_and_leaves_the_ot
 ) -> None:
     service.subscribe(handlers)
     bulk = wire("a", amount=2), hopeless, wire("b", amount=3)
-    assert await verdicts(service, *bulk) == ["SUCCESS"] * 3
+    assert await statuses(service, *bulk) == ["SUCCESS"] * 3
     assert store.get("ada", int) == 5
     assert (await service.dead_letters.page(None)).count == 1
 
 
 async def test_an_id_with_other_content_is_a_dead_letter(service: Service) -> None:
     service.subscribe(handlers)
-    assert await verdicts(service, wire("1", amount=2), wire("1", amount=3)) == ["SUCCESS"] * 2
+    assert await statuses(service, wire("1", amount=2), wire("1", amount=3)) == ["SUCCESS"] * 2
     (letter,) = (await service.dead_letters.page(None)).letters
     assert (letter.event_id, letter.attempts) == ("1", 1)
     assert "used before, for other content" in letter.cause
@@ -127,7 +127,7 @@ async def test_a_message_that_cannot_be_kept_either_is_left_to_the_sidecar(
 ) -> None:
     service.subscribe(handlers)
     store.failures = [Unavailable(), Unavailable()]
-    assert await verdicts(service, wire()) == ["RETRY"]
+    assert await statuses(service, wire()) == ["RETRY"]
 
 
 async def test_while_the_store_is_away_nothing_is_tried(
@@ -147,24 +147,24 @@ async def test_an_event_leads_to_an_event_on_its_own_topic(
     service: Service, broker: MemoryBroker
 ) -> None:
     service.subscribe(handlers)
-    await verdicts(service, wire(replyto="someone-else"))
+    await statuses(service, wire(replyto="someone-else"))
     assert list(broker.published) == ["deposited"]
 
 
 async def test_a_command_is_answered_on_the_topic_that_it_asks_for(
     service: Service, broker: MemoryBroker
 ) -> None:
-    service.obey(handlers)
-    await verdicts(service, wire(replyto="replies"))
+    service.consume(handlers)
+    await statuses(service, wire(replyto="replies"))
     assert [reply.causationid for reply in broker.published["replies"]] == ["1"]
     assert list(broker.published) == ["replies"]
 
 
-async def test_a_command_that_asks_for_no_answer_is_obeyed_in_silence(
+async def test_a_command_that_asks_for_no_answer_is_handled_without_an_answer(
     service: Service, broker: MemoryBroker, store: MemoryStore
 ) -> None:
-    service.obey(handlers)
-    assert await verdicts(service, wire(amount=5)) == ["SUCCESS"]
+    service.consume(handlers)
+    assert await statuses(service, wire(amount=5)) == ["SUCCESS"]
     assert store.get("ada", int) == 5
     assert not broker.published
 
@@ -172,8 +172,8 @@ async def test_a_command_that_asks_for_no_answer_is_obeyed_in_silence(
 async def test_a_command_that_can_never_be_done_is_refused_where_it_asks_for_its_reply(
     service: Service, broker: MemoryBroker
 ) -> None:
-    service.obey(handlers)
-    assert await verdicts(service, wire(replyto="replies") | {"type": "deposit.v9"}) == ["SUCCESS"]
+    service.consume(handlers)
+    assert await statuses(service, wire(replyto="replies") | {"type": "deposit.v9"}) == ["SUCCESS"]
     (refusal,) = broker.published["replies"]
     assert (refusal.type, refusal.causationid) == ("command-refused.v1", "1")
     assert (await service.dead_letters.page(None)).count == 0

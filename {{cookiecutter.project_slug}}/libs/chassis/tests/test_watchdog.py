@@ -27,7 +27,7 @@ class FakeSidecar(MemorySidecar):
 @asynccontextmanager
 async def watched(answer: Callable[[], frozenset[str]]) -> AsyncIterator[FakeSidecar]:
     sidecar = FakeSidecar(answer)
-    watching = asyncio.create_task(watchdog.watch(sidecar, poll=0.001, patience=0.05))
+    watching = asyncio.create_task(watchdog.watch(sidecar, poll=0.001, within=0.05))
     try:
         yield sidecar
     finally:
@@ -46,7 +46,7 @@ async def test_a_sidecar_that_hosts_the_workflows_is_left_alone() -> None:
     assert sidecar.shut_downs == 0
 
 
-async def test_a_sidecar_that_hosts_none_is_shut_down_once_patience_ends() -> None:
+async def test_a_sidecar_that_hosts_none_is_shut_down_once_timeout_ends() -> None:
     async with watched(frozenset) as sidecar:
         await asked(sidecar, 2)
         assert sidecar.shut_downs == 0

@@ -74,7 +74,7 @@ def test_a_consumer_that_cannot_read_a_version_is_named_with_both_ways_out() -> 
 def test_so_is_who_answers_a_command_in_either_way_and_once() -> None:
     service = bank()
     service.answer(commands(old, Deposit))
-    service.obey(commands(old, Deposit))
+    service.consume(commands(old, Deposit))
     refusals, line = problems(BOTH, [service], [DepositV2])
     assert line.startswith("bank cannot read deposit.v2")
     assert "is command-refused.v1, which in_flight.toml does not list" in refusals
@@ -100,7 +100,7 @@ def test_who_asks_reads_every_reply() -> None:
     shop = Service(ServiceSettings(app_id="shop"), title="Shop")
     shop.await_replies(replies, None, then=acknowledged)
     service = bank()
-    service.obey(commands(either, Deposit, DepositV2))
+    service.consume(commands(either, Deposit, DepositV2))
     listed = BOTH | {"command-refused": frozenset({1})}
     assert problems(listed, [shop, service], []) == []
     shop.publishes(Deposit)

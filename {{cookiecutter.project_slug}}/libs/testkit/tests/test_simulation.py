@@ -29,10 +29,10 @@ def two_deposits(world: World) -> Check:
     def check() -> list[str]:
         balance = world.store("bank").get("ada", int)
         log = world.broker.log
-        told = {each.event.id for each in log if each.topic == "deposited" and each.event}
+        published = {each.event.id for each in log if each.topic == "deposited" and each.event}
         wrong = [] if balance == sum(AMOUNTS) else [f"balance: {balance}, not {sum(AMOUNTS)}"]
-        if len(told) != len(AMOUNTS):
-            wrong.append(f"events: {len(told)} deposits were told of, not {len(AMOUNTS)}")
+        if len(published) != len(AMOUNTS):
+            wrong.append(f"events: {len(published)} deposits were published, not {len(AMOUNTS)}")
         return wrong
 
     return check
@@ -66,10 +66,10 @@ def test_the_choices_of_a_run_make_that_run_again(simulation: Simulation) -> Non
 
 
 def test_every_fault_is_met_within_a_few_hundred_schedules(simulation: Simulation) -> None:
-    told = "\n".join(line for seed in range(400) for line in simulation.seeded(seed).story)
+    story = "\n".join(line for seed in range(400) for line in simulation.seeded(seed).story)
     # The rest happens to workflows and to calls: see the simulation of the whole workspace.
-    others = set(Fault) - {Fault.NONE, Fault.NOT_STORED, Fault.LATE_ANSWER, Fault.REFUSED}
-    assert [fault for fault in others if fault.upper() not in told] == []
+    others = set(Fault) - {Fault.NONE, Fault.NOT_STORED, Fault.LATE_RESPONSE, Fault.REFUSED}
+    assert [fault for fault in others if fault.upper() not in story] == []
 
 
 def test_faults_are_spread_over_the_whole_length_of_a_run(simulation: Simulation) -> None:

@@ -72,7 +72,7 @@ def test_retries_wait_longer_each_time_on_the_virtual_clock() -> None:
     assert play.delivered.waited == pytest.approx(0.5 + 1 + 2 + 10 + 60, abs=0.1)
 
 
-def test_patience_ends() -> None:
+def test_timeout_ends() -> None:
     play = Playing(parcels.deliver, Parcel(id="1", failures=99))
     run = play.replay()
     assert parcels.attempts == {"1": 9}
@@ -146,17 +146,17 @@ def test_workflows_end_under_every_fault(workflow: Any) -> None:
     Playing(workflow, Parcel(id="1", failures=1), signed_after=20).simulation.explore(100)
 
 
-def test_a_late_answer_would_fail_a_workflow_if_its_repeats_were_not_left_out() -> None:
+def test_a_late_response_would_fail_a_workflow_if_its_repeats_were_not_left_out() -> None:
     repeats = patch("testkit.simulation.sdk.without_repeats", list)
     with repeats:
         play = Playing(parcels.deliver, Parcel(id="1"), signed_after=20)
-        assert breaks_after("LATE ANSWER", play)
+        assert breaks_after("LATE RESPONSE", play)
 
 
-def test_a_late_answer_would_leave_a_workflow_waiting_if_nobody_woke_it() -> None:
+def test_a_late_response_would_leave_a_workflow_waiting_if_nobody_woke_it() -> None:
     asleep = patch("testkit.simulation.engine.SimulatedEngine._refuse", lambda *_: None)
     with asleep:
-        assert breaks_after("LATE ANSWER", Playing(parcels.tour, Parcel(id="1")))
+        assert breaks_after("LATE RESPONSE", Playing(parcels.tour, Parcel(id="1")))
 
 
 def test_a_reply_to_a_workflow_that_is_gone_is_done_with() -> None:

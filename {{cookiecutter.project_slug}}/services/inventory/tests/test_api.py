@@ -56,7 +56,7 @@ async def test_the_reservation_of_an_order_can_be_seen(
     assert (seen["status"], seen["quantities"]) == ("reserved", {"TEA": 3})
 
 
-async def test_an_order_that_inventory_never_heard_of_is_not_found(
+async def test_an_order_that_inventory_does_not_know_is_not_found(
     client: httpx.AsyncClient,
 ) -> None:
     assert (await client.get(f"/reservations/{ORDER_ID}")).status_code == 404

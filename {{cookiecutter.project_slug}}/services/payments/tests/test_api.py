@@ -30,7 +30,7 @@ async def test_the_payment_of_an_order_can_be_seen(
     assert (seen["status"], seen["amount_cents"]) == ("captured", 300)
 
 
-async def test_an_order_that_payments_never_heard_of_is_not_found(
+async def test_an_order_that_payments_does_not_know_is_not_found(
     client: httpx.AsyncClient,
 ) -> None:
     assert (await client.get(f"/payments/{ORDER_ID}")).status_code == 404

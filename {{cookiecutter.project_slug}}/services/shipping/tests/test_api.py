@@ -29,7 +29,7 @@ async def test_the_shipment_of_an_order_can_be_seen(
     assert (seen["status"], seen["tracking"]) == ("dispatched", "NL-1")
 
 
-async def test_an_order_that_shipping_never_heard_of_is_not_found(
+async def test_an_order_that_shipping_does_not_know_is_not_found(
     client: httpx.AsyncClient,
 ) -> None:
     assert (await client.get(f"/shipments/{ORDER_ID}")).status_code == 404

@@ -2,7 +2,7 @@ from shipping.main import compose
 from testkit import memory_ports, running
 
 
-async def test_shipping_hears_of_just_these_topics() -> None:
+async def test_shipping_subscribes_to_just_these_topics() -> None:
     async with running(compose(memory_ports())) as client:
         subscriptions = (await client.get("/dapr/subscribe")).json()
     assert sorted(subscription["topic"] for subscription in subscriptions) == [

@@ -20,7 +20,7 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
-#: Nobody else is to hear what this service publishes.
+#: Nobody else may get what this service publishes.
 BROKER = """
 apiVersion: dapr.io/v1alpha1
 kind: Component

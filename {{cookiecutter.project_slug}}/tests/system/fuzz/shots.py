@@ -75,7 +75,7 @@ class Range:
         self._operations = list(self._api())
         self._commands = [path for path in self._openapi["paths"] if path.startswith("/commands/")]
         self._steps = {step.topic: step for step in service.steps}
-        self._topics = sorted(service.subscriptions.heard)
+        self._topics = sorted(service.subscriptions.subscribed)
 
     def worst(self) -> Iterator[Shot]:
         """What once led to 422 MB of memory, an answer of 25 MB, a cause of 169 MB."""
@@ -215,7 +215,7 @@ class Range:
         except ValidationError:
             return True
         if brought in self._service.subscriptions.commands and event.replyto:
-            # Its sender is told.
+            # Its sender learns of it.
             return False
         return not _is_readable(event, step)
 

@@ -18,8 +18,8 @@ from tests.demo.mix import Kind, Plan
 from tests.system.orders.orders_of import ended
 from tests.system.sidecars import Sidecar
 from workspace.daprfile import ROOT, DaprFile
+from workspace.deadletters.client import DeadLetters
 from workspace.deadletters.letter import Failure, Letter
-from workspace.deadletters.office import Office
 
 PROGRAM = Path(sys.executable).with_name("workspace")
 DAMAGED = "not a stock record"
@@ -28,10 +28,10 @@ REPAIRED = {"received": 100, "reserved": 0}
 
 async def arrived(workspace: DaprFile, service: str, subject: str) -> Letter:
     """The letter about this order; fails the test if it is not there within a second."""
-    with Office(workspace.apps) as office:
+    with DeadLetters(workspace.apps) as dead_letters:
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
-            for letter in await asyncio.to_thread(lambda: list(office.letters(service))):
+            for letter in await asyncio.to_thread(lambda: list(dead_letters.letters(service))):
                 if letter.content["subject"] == subject:
                     return letter
             await asyncio.sleep(0.05)
@@ -41,14 +41,14 @@ async def arrived(workspace: DaprFile, service: str, subject: str) -> Letter:
 async def unreadable(workspace: DaprFile, service: str, text: str, count: int) -> list[str]:
     """Messages that are no CloudEvents and hold the text, once so many are kept, or 5 s later."""
 
-    def kept(office: Office) -> list[str]:
-        letters = [x for x in office.letters(service) if x.content["event_id"] is None]
-        payloads = [office.show(letter)["payload"] for letter in letters]
+    def kept(dead_letters: DeadLetters) -> list[str]:
+        letters = [x for x in dead_letters.letters(service) if x.content["event_id"] is None]
+        payloads = [dead_letters.show(letter)["payload"] for letter in letters]
         return [payload for payload in payloads if text in payload]
 
-    with Office(workspace.apps) as office:
+    with DeadLetters(workspace.apps) as dead_letters:
         deadline = time.monotonic() + 5
-        while len(found := await asyncio.to_thread(kept, office)) < count:
+        while len(found := await asyncio.to_thread(kept, dead_letters)) < count:
             if time.monotonic() > deadline:
                 break
         return found
@@ -146,8 +146,8 @@ async def test_what_fails_for_an_unknown_reason_is_tried_again_and_needs_nobody(
     await damage(workspace, run, REPAIRED)
 
     assert (await ended(client, order_id))["state"] == "confirmed"
-    with Office(workspace.apps) as office:
-        assert order_id not in [x.content["subject"] for x in office.letters("inventory")]
+    with DeadLetters(workspace.apps) as dead_letters:
+        assert order_id not in [x.content["subject"] for x in dead_letters.letters("inventory")]
 
 
 async def test_a_replay_after_the_cause_is_gone_works_and_works_once(
@@ -157,16 +157,16 @@ async def test_a_replay_after_the_cause_is_gone_works_and_works_once(
     order_id = await client.place(order_for(run, run))
     letter = await arrived(workspace, "inventory", order_id)
 
-    with Office(workspace.apps) as office:
+    with DeadLetters(workspace.apps) as dead_letters:
         with pytest.raises(Failure, match="422: it failed again: ValidationError"):
-            office.replay(letter)
-        shown = office.show(letter)
+            dead_letters.replay(letter)
+        shown = dead_letters.show(letter)
         assert (shown["attempts"], shown["kind"]) == (2, "unknown")
         await damage(workspace, run, REPAIRED)
-        office.replay(letter)
+        dead_letters.replay(letter)
         order = await ended(client, order_id)
         with pytest.raises(Failure, match="404"):
-            office.replay(letter)
+            dead_letters.replay(letter)
 
     assert order["state"] == "confirmed"
     assert await client.get("inventory", f"/stock/{run}") == {"received": 100, "reserved": 2}
@@ -193,8 +193,8 @@ async def test_a_replay_that_is_interrupted_loses_nothing(
             break
     interrupted.kill()
     await interrupted.wait()
-    with Office(workspace.apps) as office:
-        left = [x for x in office.letters("inventory") if x.content["subject"] in orders]
+    with DeadLetters(workspace.apps) as dead_letters:
+        left = [x for x in dead_letters.letters("inventory") if x.content["subject"] in orders]
     assert 0 < len(left) < len(orders)
 
     command("replay", "--all", "--service", "inventory")
@@ -217,5 +217,5 @@ async def test_a_letter_is_discarded_for_a_reason_and_the_reason_stays(
     assert command("discard", letter.id, "--reason", "a test").returncode == 0
     again = command("discard", letter.id, "--reason", "a test")
     assert (again.returncode, "no dead letter" in again.stderr) == (1, True)
-    with Office(workspace.apps) as office, pytest.raises(Failure, match=r"410.*a test"):
-        office.show(letter)
+    with DeadLetters(workspace.apps) as dead_letters, pytest.raises(Failure, match=r"410.*a test"):
+        dead_letters.show(letter)

@@ -1,4 +1,4 @@
-"""One order of each kind in each style, through real sidecars, down to the participants' books."""
+"""One order of each kind in each style, through real sidecars, down to the participants' ledger."""
 
 import pytest
 

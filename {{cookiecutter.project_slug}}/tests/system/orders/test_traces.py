@@ -13,7 +13,7 @@ from tests.system.collector import Collector
 from tests.system.orders.orders_of import DEADLINE_SECONDS, STYLES, ended, stocked
 from workspace.daprfile import ROOT, DaprFile
 
-# At the least: a service that was added may hear of the order, too.
+# At the least: a service that was added may get the order's events, too.
 SERVICES = {"orders", "inventory", "payments", "shipping"}
 
 

@@ -15,7 +15,7 @@ from workspace.errors import StackError, UnknownName
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
 ANSWER_SECONDS = 120
 ROLLOUT_SECONDS = 300
-#: The Secrets that the sidecars are told of by annotation, with one key: token.
+#: The Secrets that an annotation names to the sidecars, with one key: token.
 TOKENS = {tokens.API_TOKEN: "dapr-api-token", tokens.APP_TOKEN: "app-api-token"}
 
 console = Console(stderr=True, highlight=False)

@@ -22,7 +22,7 @@ def compose(app_id: str, file: MemberFile) -> Service:
     service.subscribe(_handlers(events | file.reacts, {}))
     commands = _handlers(file.answers, file.undoes)
     service.answer(commands)
-    service.obey(commands)
+    service.consume(commands)
     service.publishes(*(one for topic in file.publishes for one in _messages(topic)))
     return service
 

@@ -77,8 +77,8 @@ def _member(app: App, service: Service) -> Member:
     file, subscriptions = memberfile.of(app.app_id), service.subscriptions
     return Member(
         app=app,
-        subscribes=subscriptions.heard,
-        publishes=subscriptions.told.union(map(topic_of, service.published)),
+        subscribes=subscriptions.subscribed,
+        publishes=subscriptions.published.union(map(topic_of, service.published)),
         takes=subscriptions.commands,
         replies=subscriptions.replies,
         invokes=service.hosts_workflows or (file is not None and file.invokes),

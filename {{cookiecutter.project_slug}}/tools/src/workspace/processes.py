@@ -74,13 +74,13 @@ def start(name: str, command: Sequence[str], environment: dict[str, str]) -> psu
     return process
 
 
-def stop_all(patience: float = STOP_SECONDS) -> None:
+def stop_all(timeout: float = STOP_SECONDS) -> None:
     """Stop what was started, last first: the services need their broker until the end.
 
-    `patience`: for how many seconds each may end what it has begun.
+    `timeout`: for how many seconds each may end what it has begun.
     """
     for started in reversed(_remembered()):
-        _stop(started, patience)
+        _stop(started, timeout)
     _remember([])
 
 
@@ -98,12 +98,12 @@ def tail(log: Path, lines: int = 15) -> str:
     return f"{log}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _stop(started: Started, patience: float) -> None:
+def _stop(started: Started, timeout: float) -> None:
     alive = started.members
     if (leader := started.leader) is not None:
         # SIGINT is what `dapr run` expects: it stops its apps, then their sidecars.
         _signal([leader], signal.SIGINT)
-        psutil.wait_procs(alive, timeout=patience)
+        psutil.wait_procs(alive, timeout=timeout)
         # Asked again: `dapr run` may have gone on to start its next app meanwhile.
         alive = started.members
     _signal(alive, signal.SIGTERM)

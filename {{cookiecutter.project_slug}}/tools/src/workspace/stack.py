@@ -22,7 +22,7 @@ REDIS_PORT = 6379
 SERVICES = "dapr"
 START_SECONDS = 90
 NO_SERVICE = "dapr.yaml has no service yet: docs/process.md shows how to make one."
-# `dapr run` hears no signal until it has started all its apps, or waited a minute for one.
+# `dapr run` handles no signal until it has started all its apps, or waited a minute for one.
 FAILED_START_STOP_SECONDS = 1
 
 
@@ -84,10 +84,10 @@ def servers() -> None:
         console.print(f"`dapr run -f .` needs: {found.missing_in_shell}", soft_wrap=True)
 
 
-def down(patience: float = processes.STOP_SECONDS) -> None:
+def down(timeout: float = processes.STOP_SECONDS) -> None:
     alive = processes.running()
     console.print(f"stopping: {', '.join(alive) or 'nothing is running'}")
-    processes.stop_all(patience)
+    processes.stop_all(timeout)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""YAML that people write: where it cannot be read, they are told the file and the line."""
+"""YAML that people write: an error names the file and the line."""
 
 from pathlib import Path
 from typing import Any

@@ -60,11 +60,11 @@ class Bulk(BaseModel):
     def messages(self) -> list[bytes]:
         return [_bytes_of(entry.event) for entry in self.entries]
 
-    def answer(self, verdicts: Sequence[str]) -> dict[str, Any]:
+    def answer(self, statuses: Sequence[str]) -> dict[str, Any]:
         return {
             "statuses": [
-                {"entryId": entry.entryId, "status": verdict}
-                for entry, verdict in zip(self.entries, verdicts, strict=True)
+                {"entryId": entry.entryId, "status": status}
+                for entry, status in zip(self.entries, statuses, strict=True)
             ]
         }
 
@@ -78,9 +78,9 @@ class Single(BaseModel):
     def messages(self) -> list[bytes]:
         return [_bytes_of(self.data_base64)]
 
-    def answer(self, verdicts: Sequence[str]) -> dict[str, Any]:
-        (verdict,) = verdicts
-        return {"status": verdict}
+    def answer(self, statuses: Sequence[str]) -> dict[str, Any]:
+        (status,) = statuses
+        return {"status": status}
 
 
 class Intake:

@@ -7,7 +7,7 @@ from dapr.ext.workflow import WorkflowRuntime
 from dapr.ext.workflow.aio import DaprWorkflowClient
 from dapr.ext.workflow.logger import LoggerOptions
 
-from chassis.late_answers import LateAnswers
+from chassis.late_responses import LateResponses
 from chassis.settings import ServiceSettings
 
 # The SDK would add a handler of its own; its lines reach ours all the same.
@@ -24,7 +24,7 @@ class DaprEngine:
             *self._address,
             logger_options=_QUIET,
             worker_ready_timeout=self._timeout,
-            interceptors=[LateAnswers(refused)],
+            interceptors=[LateResponses(refused)],
             # It needs whole histories, not what is new in them.
             disable_stateful_history=True,
         )

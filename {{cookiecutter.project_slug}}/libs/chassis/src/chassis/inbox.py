@@ -32,7 +32,7 @@ def to_its_topic(outcome: type[Message]) -> str | None:
 
 
 def to_the_caller(_: type[Message]) -> str | None:
-    """Orchestration: the answer is the response, and nobody else hears it."""
+    """Orchestration: the answer is the response, and nobody else gets it."""
     return None
 
 

@@ -76,7 +76,7 @@ class Service:
         self.reactions: list[Step] = []
         #: Commands that come in over service invocation, and over pub/sub.
         self.answered: list[Handlers] = []
-        self.obeyed: list[Handlers] = []
+        self.consumed: list[Handlers] = []
         self.workflow_sets: tuple[Workflows, ...] = ()
         self.published: tuple[type[Message], ...] = ()
         #: What its API reads from the records of requests, by type.
@@ -125,11 +125,11 @@ class Service:
         self.steps += events
         self.reactions += events
 
-    def obey(self, commands: Handlers) -> None:
+    def consume(self, commands: Handlers) -> None:
         """Hybrid: commands in over pub/sub, and each outcome back to the topic that it asks for."""
         self.subscriptions.add(commands, destination=None)
         self.steps += commands
-        self.obeyed.append(commands)
+        self.consumed.append(commands)
         self._guard(commands)
 
     def answer(self, commands: Handlers) -> None:

@@ -113,12 +113,12 @@ class Subscriptions(DaprApp):
             self._subscribe(step.topic, self._answer)
 
     @property
-    def heard(self) -> frozenset[str]:
+    def subscribed(self) -> frozenset[str]:
         """The topics that this service subscribes to."""
         return frozenset(str(subscription["topic"]) for subscription in self._subscriptions)
 
     @property
-    def told(self) -> frozenset[str]:
+    def published(self) -> frozenset[str]:
         """The topics that its handlers and its sidecar publish to, less where replies go."""
         outcomes = (
             subscription.destination(outcome)

@@ -16,11 +16,11 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
 #: A sidecar that is well registers a worker's workflows within milliseconds.
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 
 
 async def watch(
-    sidecar: Supervisor, *, poll: float = POLL_SECONDS, patience: float = PATIENCE_SECONDS
+    sidecar: Supervisor, *, poll: float = POLL_SECONDS, within: float = TIMEOUT_SECONDS
 ) -> None:
     """For as long as this service hosts workflows."""
     loop = asyncio.get_running_loop()
@@ -29,11 +29,11 @@ async def watch(
         await asyncio.sleep(poll)
         if await _is_well(sidecar):
             well_at = loop.time()
-        elif loop.time() - well_at > patience:
+        elif loop.time() - well_at > within:
             log.critical(
                 "for %.0f s the sidecar has not let this service host its workflows, so it is shut "
                 "down: Kubernetes, Compose and Swarm start it again, after `dapr run` you must",
-                patience,
+                within,
             )
             await _shut_down(sidecar)
             well_at = loop.time()

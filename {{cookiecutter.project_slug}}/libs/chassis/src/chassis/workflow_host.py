@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent
 from chassis.errors import Rejected, TooLarge, Unavailable
-from chassis.late_answers import REFUSED
+from chassis.late_responses import REFUSED
 from chassis.logs import about
 from chassis.ports import Engine, Worker, WorkflowClient
 from chassis.settings import ServiceSettings

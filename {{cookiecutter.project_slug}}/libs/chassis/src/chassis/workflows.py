@@ -22,7 +22,7 @@ Out = TypeVar("Out", bound=BaseModel)
 FIRST_WAIT = timedelta(milliseconds=500)
 LONGEST_WAIT = timedelta(hours=1)
 #: An attempt that has said nothing by then counts as failed. Longer than any handler may run.
-SILENCE = timedelta(minutes=1)
+ATTEMPT_TIMEOUT = timedelta(minutes=1)
 
 #: Runs again from its start at each turn: no clock, no random number, no I/O.
 Workflow = Callable[[DaprWorkflowContext, In], Generator[Any, Any, Out]]
@@ -70,9 +70,9 @@ class Calls:
         self._free: list[Any] = []
 
     def __call__(
-        self, activity: Activity[In, Out], argument: In, patience: timedelta | None = None
+        self, activity: Activity[In, Out], argument: In, timeout: timedelta | None = None
     ) -> Generator[Any, Any, Out]:
-        """The activity's result; what fails is tried again until the patience is used up.
+        """The activity's result; what fails is tried again until the timeout is used up.
 
         Without one, for ever. Raises `Rejected` when the activity did, `Unavailable` at the end.
         """
@@ -82,7 +82,7 @@ class Calls:
                 return (yield from self.once(activity, argument))
             except Unavailable:
                 waited = self._ctx.current_utc_datetime - began
-                if patience is not None and waited + wait > patience:
+                if timeout is not None and waited + wait > timeout:
                     raise
             yield self._ctx.create_timer(wait)
             wait = min(2 * wait, LONGEST_WAIT)
@@ -113,7 +113,7 @@ class Calls:
             timer = self._free.pop()
             if not timer.is_complete:
                 return timer
-        return self._ctx.create_timer(SILENCE)
+        return self._ctx.create_timer(ATTEMPT_TIMEOUT)
 
 
 def name_of(function: Callable[..., Any]) -> str:

@@ -35,7 +35,7 @@ async def trips() -> AsyncIterator[Trips]:
         yield trips
 
 
-async def hear(trips: Trips, *messages: type[Message]) -> None:
+async def deliver(trips: Trips, *messages: type[Message]) -> None:
     for message in messages:
         event = envelope(say(message), id=message.__name__, source="participant", traceparent=None)
         await trips.deliver(event, topic_of(message))
@@ -78,7 +78,7 @@ async def test_its_own_event_is_in_its_inbox_already(trips: Trips) -> None:
 
 async def test_all_events_complete_the_process(trips: Trips) -> None:
     await begin(trips)
-    await hear(trips, *ALL)
+    await deliver(trips, *ALL)
     (booked,) = trips.sent("trip-booked")
     assert booked.data == {"trip": TRIP_ID, "voucher": "v-1"}
 
@@ -89,9 +89,9 @@ async def test_a_refusal_cancels_the_process_once_all_is_undone(
 ) -> None:
     await begin(trips)
     first, second = replies
-    await hear(trips, RoomBooked, first)
+    await deliver(trips, RoomBooked, first)
     assert not trips.sent("trip-cancelled")
-    await hear(trips, second)
+    await deliver(trips, second)
     (cancelled,) = trips.sent("trip-cancelled")
     assert cancelled.data == {
         "trip": TRIP_ID,
@@ -102,7 +102,7 @@ async def test_a_refusal_cancels_the_process_once_all_is_undone(
 
 
 async def test_a_process_does_not_end_before_its_start_is_known(trips: Trips) -> None:
-    await hear(trips, RoomRefused)
+    await deliver(trips, RoomRefused)
     assert not trips.sent("trip-cancelled")
     await begin(trips)
     assert len(trips.sent("trip-cancelled")) == 1
@@ -110,7 +110,7 @@ async def test_a_process_does_not_end_before_its_start_is_known(trips: Trips) ->
 
 async def test_a_process_ends_once(trips: Trips) -> None:
     await begin(trips)
-    await hear(trips, *ALL, RoomRefused)
+    await deliver(trips, *ALL, RoomRefused)
     assert not trips.sent("trip-cancelled")
     assert len(trips.sent("trip-booked")) == 1
 
@@ -119,11 +119,11 @@ async def test_a_reply_that_comes_before_its_start_is_kept_and_not_listed_until_
     trips = Trips()
     trips.sagas.run(Choreography(TRIP))
     async with running(trips):
-        await hear(trips, *ALL[1:])
+        await deliver(trips, *ALL[1:])
         assert trips.memory.get(trips.sagas.unfinished.key, Page) is None
         await begin(trips)
         assert trips.memory.get(trips.sagas.unfinished.key, Page) is not None
-        await hear(trips, ALL[0])
+        await deliver(trips, ALL[0])
     assert len(trips.sent("trip-booked")) == 1
 
 
@@ -132,7 +132,7 @@ async def test_replies_for_the_process_of_another_saga_are_forgotten_one_day() -
     trips = Trips()
     trips.sagas.run(Choreography(TOUR))
     async with running(trips):
-        await hear(trips, RoomBooked)
+        await deliver(trips, RoomBooked)
     record = next(
         write
         for writes in trips.memory.commits
@@ -144,7 +144,7 @@ async def test_replies_for_the_process_of_another_saga_are_forgotten_one_day() -
 
 async def test_what_has_begun_is_never_forgotten(trips: Trips) -> None:
     await begin(trips)
-    await hear(trips, *ALL)
+    await deliver(trips, *ALL)
     records = [
         write
         for writes in trips.memory.commits

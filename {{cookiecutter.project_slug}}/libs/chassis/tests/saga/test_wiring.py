@@ -56,11 +56,11 @@ def problems(runner: Callable[[Saga], Runner], *joins: Join) -> list[str]:
     return wiring.problems(services)
 
 
-@pytest.mark.parametrize(("runner", "join"), [(Orchestration, "answer"), (Hybrid, "obey")])
+@pytest.mark.parametrize(("runner", "join"), [(Orchestration, "answer"), (Hybrid, "consume")])
 def test_a_style_needs_its_own_way_to_each_participant(
     runner: Callable[[Saga], Runner], join: str
 ) -> None:
-    ways: dict[str, Join] = {"answer": Service.answer, "obey": Service.obey}
+    ways: dict[str, Join] = {"answer": Service.answer, "consume": Service.consume}
     assert problems(runner, ways.pop(join)) == []
     wrong = problems(runner, *ways.values())
     assert (

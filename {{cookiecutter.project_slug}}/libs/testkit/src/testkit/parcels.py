@@ -19,7 +19,7 @@ from chassis import (
     Workflows,
 )
 
-PATIENCE = timedelta(minutes=3)
+TIMEOUT = timedelta(minutes=3)
 RETRY = RetryPolicy(
     first_retry_interval=timedelta(seconds=1), max_number_of_attempts=5, backoff_coefficient=2
 )
@@ -51,7 +51,7 @@ class Delivered(BaseModel):
 
 
 class Signed(BaseModel):
-    """Told to the workflow `subject`, which waits for `causationid`."""
+    """Raised to the workflow `subject`, which waits for `causationid`."""
 
     version: ClassVar[int] = 1
 
@@ -79,11 +79,11 @@ async def carry(parcel: Parcel, service: Service) -> Parcel:
 def deliver(ctx: DaprWorkflowContext, parcel: Parcel) -> Generator[Any, Any, Delivered]:
     """Carried with retries; then a pause; then whoever is first: the signature, or a neighbour."""
     began = ctx.current_utc_datetime
-    yield from Calls(ctx)(carry, parcel, PATIENCE)
+    yield from Calls(ctx)(carry, parcel, TIMEOUT)
     yield ctx.create_timer(timedelta(seconds=10))
     signature = ctx.wait_for_external_event("signed")
-    patience = ctx.create_timer(timedelta(minutes=1))
-    first = yield when_any([signature, patience])
+    timer = ctx.create_timer(timedelta(minutes=1))
+    first = yield when_any([signature, timer])
     waited = (ctx.current_utc_datetime - began).total_seconds()
     by = "the customer" if first is signature else "a neighbour"
     return Delivered(id=parcel.id, by=by, waited=waited)

@@ -1,4 +1,4 @@
-"""Choreography: inventory hears of events, and knows what each means for stock."""
+"""Choreography: inventory subscribes to events, and knows what each means for stock."""
 
 from chassis import Handlers, Transaction
 from contracts.orders import (

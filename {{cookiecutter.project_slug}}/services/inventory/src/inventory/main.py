@@ -12,7 +12,7 @@ def compose(ports: Ports | None = None) -> Service:
     service = Service(settings, title="Inventory", ports=ports)
     service.subscribe(choreography.events)
     service.answer(commands)
-    service.obey(commands)
+    service.consume(commands)
     service.app.include_router(api.router)
     return service
 

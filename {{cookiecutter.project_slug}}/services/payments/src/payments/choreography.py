@@ -1,4 +1,4 @@
-"""Choreography: payments hears of events, and knows what each means for money."""
+"""Choreography: payments subscribes to events, and knows what each means for money."""
 
 from chassis import Handlers, Transaction
 from contracts.orders import (

@@ -1,4 +1,4 @@
-"""Choreography: shipping hears that an order is paid, and sends it."""
+"""Choreography: shipping subscribes to payments, and sends what is paid."""
 
 from chassis import Handlers, Transaction
 from contracts.orders import DispatchShipment, PaymentCaptured, ShipmentDispatched, ShipmentFailed

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Column, Table
 
+from workspace.deadletters.client import DeadLetters
 from workspace.deadletters.letter import Failure, Letter
-from workspace.deadletters.office import Office
 
 #: How much of an id a table shows: enough to name one letter of millions.
 START = 13
@@ -19,8 +19,8 @@ console = Console(highlight=False, markup=False)
 progress = Console(stderr=True, highlight=False, markup=False)
 
 
-def show_all(office: Office, service: str | None) -> bool:
-    letters, failures = _collect(office, service)
+def show_all(dead_letters: DeadLetters, service: str | None) -> bool:
+    letters, failures = _collect(dead_letters, service)
     names = (Column(name, no_wrap=True) for name in ("service", "id"))
     table = Table(*names, *COLUMNS)
     for letter in letters:
@@ -32,29 +32,29 @@ def show_all(office: Office, service: str | None) -> bool:
     return _report(failures)
 
 
-def show(office: Office, id: str, service: str | None) -> None:
-    letter = office.find(id, service)
+def show(dead_letters: DeadLetters, id: str, service: str | None) -> None:
+    letter = dead_letters.find(id, service)
     print(json.dumps(letter.keeper.show(letter), indent=2, ensure_ascii=True))
 
 
-def replay(office: Office, id: str, service: str | None) -> bool:
-    return _replay([office.find(id, service)], [])
+def replay(dead_letters: DeadLetters, id: str, service: str | None) -> bool:
+    return _replay([dead_letters.find(id, service)], [])
 
 
-def replay_all(office: Office, service: str | None) -> bool:
+def replay_all(dead_letters: DeadLetters, service: str | None) -> bool:
     # All are listed before the first is replayed: a replayed letter leaves its page.
-    return _replay(*_collect(office, service))
+    return _replay(*_collect(dead_letters, service))
 
 
-def discard(office: Office, id: str, service: str | None, reason: str) -> None:
-    letter = office.find(id, service)
+def discard(dead_letters: DeadLetters, id: str, service: str | None, reason: str) -> None:
+    letter = dead_letters.find(id, service)
     letter.keeper.discard(letter, reason, getpass.getuser())
     console.print(f"discarded {letter.service} {letter.id}: {reason}")
 
 
-def _collect(office: Office, service: str | None) -> tuple[list[Letter], list[Failure]]:
+def _collect(dead_letters: DeadLetters, service: str | None) -> tuple[list[Letter], list[Failure]]:
     with progress.status("reading the dead letters"):
-        return office.collect(service)
+        return dead_letters.collect(service)
 
 
 def _replay(letters: Sequence[Letter], failures: list[Failure]) -> bool:

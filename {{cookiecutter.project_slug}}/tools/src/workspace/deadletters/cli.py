@@ -10,7 +10,7 @@ import typer
 from workspace import memberfile
 from workspace.daprfile import DaprFile
 from workspace.deadletters import actions
-from workspace.deadletters.office import Office
+from workspace.deadletters.client import DeadLetters
 from workspace.errors import StackError, UnknownName
 from workspace.profiles import Profile, in_use
 
@@ -40,15 +40,15 @@ def default(context: typer.Context) -> bool | None:
 @app.command("list")
 def list_all(service: Service = None) -> bool:
     """All letters, and which service does not answer."""
-    with _office(service) as office:
-        return actions.show_all(office, service)
+    with _dead_letters(service) as dead_letters:
+        return actions.show_all(dead_letters, service)
 
 
 @app.command()
 def show(id: Id, service: Service = None) -> None:
     """One letter with its payload."""
-    with _office(service) as office:
-        actions.show(office, id, service)
+    with _dead_letters(service) as dead_letters:
+        actions.show(dead_letters, id, service)
 
 
 @app.command()
@@ -60,10 +60,10 @@ def replay(
     """Handle one letter again, or all: it is gone if that works."""
     if bool(id) == everything:
         raise typer.BadParameter("give the start of one id, or --all")
-    with _office(service) as office:
+    with _dead_letters(service) as dead_letters:
         if everything:
-            return actions.replay_all(office, service)
-        return actions.replay(office, id, service)
+            return actions.replay_all(dead_letters, service)
+        return actions.replay(dead_letters, id, service)
 
 
 @app.command()
@@ -73,12 +73,12 @@ def discard(
     service: Service = None,
 ) -> None:
     """Give one letter up."""
-    with _office(service) as office:
-        actions.discard(office, id, service, reason)
+    with _dead_letters(service) as dead_letters:
+        actions.discard(dead_letters, id, service, reason)
 
 
 @contextmanager
-def _office(service: str | None) -> Iterator[Office]:
+def _dead_letters(service: str | None) -> Iterator[DeadLetters]:
     file = DaprFile()
     if service is not None and service not in file.apps:
         raise UnknownName(f"service {service}", file.apps)
@@ -94,8 +94,8 @@ def _office(service: str | None) -> Iterator[Office]:
             )
     if service is not None and service not in keeping:
         raise typer.Exit(1)
-    with Office(keeping, _undelivered(file)) as office:
-        yield office
+    with DeadLetters(keeping, _undelivered(file)) as dead_letters:
+        yield dead_letters
 
 
 def _undelivered(file: DaprFile) -> "Undelivered | None":

@@ -204,7 +204,7 @@ def files(name: str, package: str, sagas: Sequence[Saga], field: str) -> dict[st
         "composes": "    # One line for each style.\n"
         "    service.subscribe(choreography.events)\n"
         "    service.answer(commands)\n"
-        "    service.obey(commands)",
+        "    service.consume(commands)",
     }
     does = ", ".join(words(step.name) for _, step in steps)
     return common.files(name, package, f"{does}.", main) | {

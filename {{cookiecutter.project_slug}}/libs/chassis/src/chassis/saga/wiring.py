@@ -17,7 +17,7 @@ from chassis.saga.styles import Style
 from chassis.settings import ServiceSettings
 
 #: How a participant takes the commands of a style. In choreography nobody sends any.
-CALLS = {Style.ORCHESTRATION: "answer", Style.HYBRID: "obey"}
+CALLS = {Style.ORCHESTRATION: "answer", Style.HYBRID: "consume"}
 
 #: An event, and the command that a participant carries out when it comes, by their names.
 Reaction = tuple[str, str]
@@ -30,7 +30,7 @@ class Member(Protocol):
     sagas: Sagas
     reactions: list[Handled]
     answered: list[Handlers]
-    obeyed: list[Handlers]
+    consumed: list[Handlers]
 
 
 def problems(services: Iterable[Member]) -> list[str]:
@@ -99,8 +99,8 @@ def _unanswered(saga: Saga, style: Style, members: Mapping[str, Member]) -> Iter
         if service is None:
             yield f"{step.name} of {saga.name} is at {step.at}, and there is no such service"
             continue
-        ways = {Style.ORCHESTRATION: service.answered, Style.HYBRID: service.obeyed}
-        known = [*service.answered, *service.obeyed]
+        ways = {Style.ORCHESTRATION: service.answered, Style.HYBRID: service.consumed}
+        known = [*service.answered, *service.consumed]
         handlers = [each for each in ways.get(style, known) if topic_of(command) in each]
         if not handlers and style in CALLS:
             yield (

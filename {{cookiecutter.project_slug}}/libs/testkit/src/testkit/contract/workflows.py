@@ -19,7 +19,7 @@ from chassis.workflows import Calls, Workflow, Workflows
 MB = 1_000_000
 #: The id of the command that a workflow waits for the reply to.
 COMMAND = "command"
-PATIENCE = timedelta(minutes=1)
+TIMEOUT = timedelta(minutes=1)
 FREE_SECONDS = 10
 
 workflows = Workflows()
@@ -43,7 +43,7 @@ async def echo(start: Start, _: Service) -> End:
 def play(ctx: DaprWorkflowContext, start: Start) -> Generator[Any, Any, End]:
     if start.then == "fail":
         raise ValueError("asked to fail")
-    said: End = yield from Calls(ctx)(echo, start, PATIENCE)
+    said: End = yield from Calls(ctx)(echo, start, TIMEOUT)
     if start.then == "wait":
         reply = yield ctx.wait_for_external_event(COMMAND)
         return End(text=f"{said.text}, {reply['data']['text']}")

@@ -73,7 +73,7 @@ async def run_style(
     return report.Result(saga.name, style, list(views.values()), moved), wrong
 
 
-async def _ended(door: Door, ids: Sequence[str], told: report.Told) -> report.Views:
+async def _ended(door: Door, ids: Sequence[str], progress: report.Shown) -> report.Views:
     """How each ended. Raises `Overdue`."""
     views: dict[str, report.View] = {}
     try:
@@ -83,7 +83,7 @@ async def _ended(door: Door, ids: Sequence[str], told: report.Told) -> report.Vi
                 asked = [id for id in ids if id not in views][:CONCURRENCY]
                 found = zip(asked, await each(asked, door.look), strict=True)
                 views |= {id: view for id, view in found if view is not None and view.has_ended}
-                told(len(views))
+                progress(len(views))
                 if not views.keys() >= set(asked):
                     await asyncio.sleep(AGAIN_SECONDS)
     except TimeoutError:

@@ -13,11 +13,11 @@ from chassis.saga import Progress as View
 from chassis.saga import State
 from testkit.live.load import seconds
 
-__all__ = ["Result", "Told", "View", "Views", "show"]
+__all__ = ["Result", "Shown", "View", "Views", "show"]
 
 Views = Mapping[str, View]
 #: Called with how many have ended.
-Told = Callable[[int], None]
+Shown = Callable[[int], None]
 
 HEADINGS = ("accepted", "completed", "cancelled", "p50", "p99", "each second", "messages each")
 

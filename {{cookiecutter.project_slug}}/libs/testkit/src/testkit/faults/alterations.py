@@ -14,14 +14,14 @@ from uuid import uuid4
 
 from dapr.proto import common_v1
 
-import chassis.late_answers
+import chassis.late_responses
 from chassis import sidecar
 from chassis.cloudevents import CloudEvent, envelope
 from chassis.errors import Unavailable
 from chassis.handlers import Request, Step
 from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing, inbox_key
 from chassis.invocation import Participants
-from chassis.late_answers import ANSWER, LateAnswers
+from chassis.late_responses import ANSWER, LateResponses
 from chassis.ports import Write
 from chassis.processor import Processor
 from chassis.refusal import CommandRefused
@@ -97,7 +97,7 @@ def kill_after_commit(alteration: Alteration) -> None:
 
 
 def kill_before_acknowledgement(alteration: Alteration) -> None:
-    """Committed and published, and the broker or the caller never hears of it."""
+    """Committed and published, and the broker or the caller never learns of it."""
     send = Processor._send
 
     async def dying(processor: Processor, committed: Any) -> None:
@@ -115,7 +115,7 @@ def kill_before_acknowledgement(alteration: Alteration) -> None:
 
 
 def kill_in_activity(alteration: Alteration) -> None:
-    """What the activity does is done, and the workflow engine never hears of it."""
+    """What the activity does is done, and the workflow engine never learns of it."""
     wrapped = WorkflowHost._activity
 
     def wrapping(host: WorkflowHost, activity: Any, loop: Any) -> Any:
@@ -170,12 +170,12 @@ def lose_replies(alteration: Alteration) -> None:
     replace(Processor, "_send", losing)
 
 
-def late_answers(alteration: Alteration) -> None:
+def late_responses(alteration: Alteration) -> None:
     """Every nth answer of a turn is its workflow's last one again, and its own is refused."""
-    answer = LateAnswers.intercept_unary_unary
+    answer = LateResponses.intercept_unary_unary
     last: dict[str, Any] = {}
 
-    def late(worker: LateAnswers, go_on: Any, details: Any, request: Any) -> Any:
+    def late(worker: LateResponses, go_on: Any, details: Any, request: Any) -> Any:
         if not details.method.endswith(ANSWER):
             return answer(worker, go_on, details, request)
         own, workflow = request, request.instanceId
@@ -186,11 +186,11 @@ def late_answers(alteration: Alteration) -> None:
         last[workflow] = own
         return answer(worker, go_on, details, request)
 
-    replace(LateAnswers, "intercept_unary_unary", late)
+    replace(LateResponses, "intercept_unary_unary", late)
 
 
 def with_repeats(_: Alteration) -> None:
-    replace(chassis.late_answers, "without_repeats", list)
+    replace(chassis.late_responses, "without_repeats", list)
 
 
 def repeat_calls(alteration: Alteration) -> None:
@@ -316,7 +316,7 @@ ALTERATIONS: dict[str, Callable[[Alteration], None]] = {
     "kill-in-activity": kill_in_activity,
     "slow-handlers": slow_handlers,
     "lose-replies": lose_replies,
-    "late-answers": late_answers,
+    "late-responses": late_responses,
     "repeat-calls": repeat_calls,
     "delay-calls": delay_calls,
     "with-repeats": with_repeats,

@@ -45,9 +45,9 @@ async def run(
     door: Door,
     count: int,
     random: Random,
-    patience: float = END_SECONDS,
+    within: float = END_SECONDS,
 ) -> Result:
-    """Once the fault is over, processes and messages get `patience` seconds to their end."""
+    """Once the fault is over, processes and messages get `within` seconds to their end."""
     name = f"FAULT-{time.time_ns():X}"
     load = Load(door, name, style, max(count, fault.at_least), random)
     streams = Streams()
@@ -65,10 +65,10 @@ async def run(
             await load.all_accepted()
         except Overdue as overdue:
             wrong.append(str(overdue))
-        await load.all_ended(patience)
+        await load.all_ended(within)
         recovery = time.monotonic() - max(over, load.last_accepted)
-        wrong += await _unsettled(parts.file.apps, streams, patience)
-        wrong += await _violations(scene, before, patience)
+        wrong += await _unsettled(parts.file.apps, streams, within)
+        wrong += await _violations(scene, before, within)
         kept = await letters.count(parts.file.apps) - before
     finally:
         load.cancel()
@@ -86,7 +86,7 @@ async def run(
     )
 
 
-async def _unsettled(apps: Mapping[str, App], streams: Streams, patience: float) -> list[str]:
+async def _unsettled(apps: Mapping[str, App], streams: Streams, within: float) -> list[str]:
     """Nothing is left to do: what follows a process's end is part of the promise."""
     left: dict[str, int] = {}
 
@@ -99,15 +99,15 @@ async def _unsettled(apps: Mapping[str, App], streams: Streams, patience: float)
         return not left
 
     try:
-        await until("all messages acknowledged", settled, patience)
+        await until("all messages acknowledged", settled, within)
     except Overdue as overdue:
         return [f"{overdue}: {left}"]
     return []
 
 
-async def _violations(scene: Scene, before: int, patience: float) -> list[str]:
-    """What still does not hold when the patience ends: an end may be stored and not yet sent."""
-    deadline = time.monotonic() + patience
+async def _violations(scene: Scene, before: int, within: float) -> list[str]:
+    """What still does not hold when the time ends: an end may be stored and not yet sent."""
+    deadline = time.monotonic() + within
     while True:
         wrong = await _violations_now(scene, before)
         if not wrong or time.monotonic() > deadline:

@@ -18,7 +18,7 @@ from workspace.stack import REDIS_PORT
 
 #: Marks what this suite added; a sidecar reads `data` and `metadata` only.
 COPY = b"faults-copy"
-#: Above every id that the broker gives: a group that has "read" it is told nothing new.
+#: Above every id that the broker gives: a group that has "read" it gets nothing new.
 NEVER = "18446744073709551615-0"
 
 Entry = tuple[bytes, dict[bytes, bytes]]

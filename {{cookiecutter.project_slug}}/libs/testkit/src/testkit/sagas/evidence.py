@@ -31,7 +31,7 @@ class Sent:
 @dataclass(frozen=True, slots=True)
 class Process:
     id: str
-    #: Whoever began it was told so; without that it may run, but need not.
+    #: Whoever began it got that as the answer; without that it may run, but need not.
     accepted: bool = True
     #: The data of the message that started it.
     started: Mapping[str, Any] = field(default_factory=dict)

@@ -91,7 +91,7 @@ class SimulatedBroker:
             for _ in range(self._world.choices.order(min(len(queue) + 1, MAX_BULK))):
                 another, waiting = queue.popitem()
                 self._world.forget(waiting)
-                self._world.tell("broker", f"{another.message}, in the same bulk")
+                self._world.record("broker", f"{another.message}, in the same bulk")
                 bulk.append(another)
             process = self._world.process_of(delivery.service)
             for each in bulk:

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
-from chassis import late_answers
+from chassis import late_responses
 from chassis.errors import Unavailable
 from testkit.simulation import faults, sdk
 from testkit.simulation.clock import Timer
@@ -31,13 +31,13 @@ class NoSuchInstance(Exception):
 
 @dataclass(eq=False)
 class Instance:
-    """One workflow. `history` is what a replay sees; `news` is what it has not been told yet."""
+    """One workflow. `history` is what a replay sees; `news` is what it has not got yet."""
 
     app_id: str
     id: str
     name: str
     content: str | None
-    #: Told how this one ended, if it is a child.
+    #: It learns how this one ended, if it is a child.
     parent: Callable[[Action], None] | None = None
     history: list[HistoryEvent] = field(default_factory=list)
     news: list[HistoryEvent] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Instance:
     late: list[Action] | None = None
     #: By such an answer: its history does not say which turn asked for what.
     is_mixed_up: bool = False
-    #: Handed out already: daprd does not run one again that it has heard the end of.
+    #: Handed out already: daprd does not run one again that it knows the end of.
     sent: set[int] = field(default_factory=set)
     #: Open: asked for, and not answered yet.
     activities: set[int] = field(default_factory=set)
@@ -126,7 +126,7 @@ class SimulatedEngine:
         if instance.late is not None:
             actions, instance.late, instance.is_mixed_up = instance.late, None, True
             self._refuse(instance)
-        if fault is Fault.LATE_ANSWER:
+        if fault is Fault.LATE_RESPONSE:
             instance.late = actions
         instance.history += news
         for action in actions:
@@ -139,9 +139,9 @@ class SimulatedEngine:
                 self._send(instance, action)
 
     def _refuse(self, instance: Instance) -> None:
-        """Its host wakes the workflow then: see `chassis.late_answers`."""
+        """Its host wakes the workflow then: see `chassis.late_responses`."""
         what = f"wake {instance.id}: its answer was refused"
-        woken = sdk.event_raised(late_answers.REFUSED, None)
+        woken = sdk.event_raised(late_responses.REFUSED, None)
         self._world.wait("engine", what, (Fault.NONE,), lambda _: self._tell(instance, woken))
 
     def _carry_out(self, instance: Instance, action: Action) -> None:
@@ -179,7 +179,7 @@ class SimulatedEngine:
             timer.cancel()
         instance.timers.clear()
         instance.activities.clear()
-        self._world.tell("engine", f"{instance.name} {instance.id}: {action}")
+        self._world.record("engine", f"{instance.name} {instance.id}: {action}")
         if action.status == "CONTINUED_AS_NEW":
             news = [*action.carried_over, *instance.news]
             instance.history, instance.news, instance.content = [], [], action.content

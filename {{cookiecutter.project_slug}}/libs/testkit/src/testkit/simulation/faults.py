@@ -15,9 +15,9 @@ class Fault(StrEnum):
     """`NONE` comes first wherever there is a choice."""
 
     NONE = "none"
-    #: It never arrives, and whoever asked for it is told so.
+    #: It never arrives, and whoever asked for it learns so.
     LOST = "lost"
-    #: It happens, and whoever asked for it is told that it did not.
+    #: It happens, and whoever asked for it learns that it did not.
     REPLY_LOST = "reply lost"
     #: The process that asked for it dies before it happens, or right after.
     CRASH_BEFORE = "crash before"
@@ -29,7 +29,7 @@ class Fault(StrEnum):
     #: What a turn of a workflow asked for is sent off, and the turn itself is not stored.
     NOT_STORED = "not stored"
     #: A turn is made twice; the second answer comes late, and counts as that of the next turn.
-    LATE_ANSWER = "late answer"
+    LATE_RESPONSE = "late response"
     #: For a while nothing of this topic gets through; whoever waits for an answer gets none.
     HELD = "held back"
     #: Somebody in between answers with a status code: the request never arrives, or its reply.
@@ -64,4 +64,4 @@ HANDLE = (Fault.NONE, Fault.SLOW, Fault.CANCELLED, Fault.FAILED, Fault.CRASH_SOO
 ENGINE = (Fault.NONE, Fault.LOST, Fault.REPLY_LOST, *CRASHES)
 ACTIVITY = (Fault.NONE, Fault.TWICE)
 REPORT = (Fault.NONE, Fault.LOST, *CRASHES)
-TURN = (Fault.NONE, Fault.CRASH_BEFORE, Fault.NOT_STORED, Fault.LATE_ANSWER)
+TURN = (Fault.NONE, Fault.CRASH_BEFORE, Fault.NOT_STORED, Fault.LATE_RESPONSE)

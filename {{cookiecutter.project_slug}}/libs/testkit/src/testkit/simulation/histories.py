@@ -31,7 +31,7 @@ class Turn:
 
 
 def recordings(engine: SimulatedEngine) -> list[Recording]:
-    """What the engine holds of each workflow, ended or not, whose turns can be told apart."""
+    """What the engine holds of each workflow, ended or not, whose turns differ."""
     return [
         Recording(instance.app_id, instance.id, tuple(instance.history))
         for instance in engine.instances.values()

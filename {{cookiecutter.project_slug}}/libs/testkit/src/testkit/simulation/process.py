@@ -94,7 +94,7 @@ class Outside(Protocol):
 
     def later(self, delay: float, happen: Callable[[], None]) -> Timer: ...
 
-    def tell(self, who: str, what: str, fault: Fault = Fault.NONE) -> None: ...
+    def record(self, who: str, what: str, fault: Fault = Fault.NONE) -> None: ...
 
     def process_of(self, app_id: str) -> "Process": ...
 
@@ -142,7 +142,7 @@ class Process:
     async def effect(self, what: str, faults: Sequence[Fault], happen: Callable[[], T]) -> T:
         """Something that leaves the process: it waits its turn, and one of the faults may hit it.
 
-        Raises `Unavailable` when it did not happen, or when nobody heard that it did, and
+        Raises `Unavailable` when it did not happen, or when no reply said that it did, and
         `HttpError` when somebody in between answers.
         """
         done: asyncio.Future[T] = self.create_future()
@@ -175,7 +175,7 @@ class Process:
                 return
             if fault is Fault.REPLY_LOST:
                 error = Unavailable(f"{what}: the reply was lost")
-            # It may have run out of time while it waited: then it happens, and nobody is told.
+            # It may have run out of time while it waited: then it happens, and nobody learns of it.
             if done.done():
                 return
             if error is not None:

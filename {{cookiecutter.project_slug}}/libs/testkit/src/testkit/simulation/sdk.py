@@ -18,7 +18,7 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow.logger import LoggerOptions
 from google.protobuf import json_format
 
-from chassis.late_answers import without_repeats
+from chassis.late_responses import without_repeats
 
 log = logging.getLogger("testkit.simulation.sdk")
 log.setLevel(logging.CRITICAL)

@@ -23,7 +23,7 @@ class SimulatedSidecar:
         # Reads do not wait their turn: whoever overtakes a transaction does so before it commits.
         process, world = here(), around()
         fault = Fault.LOST if world.choices.rare() else Fault.NONE
-        world.tell(process.name, f"read {', '.join(keys)}", fault)
+        world.record(process.name, f"read {', '.join(keys)}", fault)
         if fault is Fault.LOST:
             raise Unavailable("read: lost")
         return world.store(process.member.app_id).read(keys)

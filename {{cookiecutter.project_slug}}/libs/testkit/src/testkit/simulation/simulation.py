@@ -15,7 +15,7 @@ from testkit.simulation.world import World
 
 #: What must hold once nothing happens any more: one line for each thing that does not.
 Check = Callable[[], list[str]]
-#: What happens, told to the world; returns what must hold afterwards.
+#: What happens, recorded in the world; returns what must hold afterwards.
 Scenario = Callable[[World], Check]
 #: The simulated ports, some of them replaced for what a scenario is about.
 Changed = Callable[[Ports], Ports]

@@ -49,7 +49,7 @@ async def run_step(step: Step, event: CloudEvent, tx: Transaction) -> tuple[Mess
     process = here()
     fault = faults.HANDLE[process.world.choices.fault(len(faults.HANDLE))]
     if fault is not Fault.NONE:
-        process.world.tell(process.name, f"handle {step.topic} of {event.subject}", fault)
+        process.world.record(process.name, f"handle {step.topic} of {event.subject}", fault)
     if fault is Fault.SLOW:
         process.slow.add(event.id)
     if event.id in process.slow:

@@ -86,7 +86,7 @@ class World:
         self._stores = {app_id: Table(lambda: self.clock.now) for app_id in members}
         subscribers: dict[str, list[str]] = {}
         for app_id, replicas in members.items():
-            for topic in replicas[0].service.subscriptions.heard:
+            for topic in replicas[0].service.subscriptions.subscribed:
                 subscribers.setdefault(topic, []).append(app_id)
         #: What each service has written, in order.
         self.commits: list[tuple[str, Write]] = []
@@ -233,10 +233,10 @@ class World:
     def fault(self, who: str, what: str, can_fail: Sequence[Fault]) -> Fault:
         """What goes wrong here and now, mostly nothing."""
         fault = can_fail[self.choices.fault(len(can_fail))] if len(can_fail) > 1 else Fault.NONE
-        self.tell(who, what, fault)
+        self.record(who, what, fault)
         return fault
 
-    def tell(self, who: str, what: str, fault: Fault = Fault.NONE) -> None:
+    def record(self, who: str, what: str, fault: Fault = Fault.NONE) -> None:
         mark = "" if fault is Fault.NONE else f"   <-- {fault.upper()}"
         self.story.append(f"{self.clock.now:9.3f}  {who:<14} {what}{mark}")
 
@@ -258,7 +258,7 @@ class World:
 
     def crash(self, process: Process) -> None:
         """It is gone at once, and starts again; the outside notices."""
-        self.tell(process.name, "crashes, and starts again")
+        self.record(process.name, "crashes, and starts again")
         self._pending = [each for each in self._pending if each.owner is not process]
         owed = list(process.owes.values())
         process.end()
@@ -358,7 +358,7 @@ class World:
                 return bool(pending)
             if pending:
                 wait = f"nothing else happens for {due - self.clock.now:.3f} s"
-                self.tell("time", wait, Fault.LATE)
+                self.record("time", wait, Fault.LATE)
             self.clock.advance()
             return True
         next_one = pending.pop(self.choices.order(len(pending)))

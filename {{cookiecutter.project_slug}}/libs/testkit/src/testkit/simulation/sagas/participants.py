@@ -87,7 +87,7 @@ class Participant:
             for command, handler in self.handle(commands, step).items()
         }
         service.answer(commands)
-        service.obey(commands)
+        service.consume(commands)
         service.subscribe(_reactions(self.saga, self.steps, run))
         return service
 

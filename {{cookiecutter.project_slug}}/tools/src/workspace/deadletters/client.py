@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5
 
 
-class Office:
+class DeadLetters:
     """Use it as a context manager: it holds a connection to each service."""
 
     def __init__(self, apps: Mapping[str, App], undelivered: "Undelivered | None" = None) -> None:
@@ -24,7 +24,7 @@ class Office:
         timeout = httpx.Timeout(60, connect=CONNECT_SECONDS)
         self._http = httpx.Client(timeout=timeout, headers=app_headers())
 
-    def __enter__(self) -> "Office":
+    def __enter__(self) -> "DeadLetters":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -37,7 +37,7 @@ def without_repeats(history: Iterable[Any]) -> list[Any]:
     return kept
 
 
-class LateAnswers(grpc.UnaryStreamClientInterceptor, grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+class LateResponses(grpc.UnaryStreamClientInterceptor, grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
     """Between a worker and its sidecar, which must send it whole histories."""
 
     def __init__(self, refused: Callable[[str], None]) -> None:

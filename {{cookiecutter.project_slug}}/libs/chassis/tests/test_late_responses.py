@@ -11,7 +11,7 @@ from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc impor
     TaskHubSidecarServiceStub,
 )
 
-from chassis.late_answers import LateAnswers, without_repeats
+from chassis.late_responses import LateResponses, without_repeats
 from testkit.simulation import sdk
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -79,6 +79,6 @@ def sidecar(items: list[Any], pending: Collection[str] = ()) -> Iterator[tuple[A
     server.start()
     refused: list[str] = []
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        intercepted = grpc.intercept_channel(channel, LateAnswers(refused.append))
+        intercepted = grpc.intercept_channel(channel, LateResponses(refused.append))
         yield TaskHubSidecarServiceStub(intercepted), refused  # type: ignore[no-untyped-call]
     server.stop(None).wait()

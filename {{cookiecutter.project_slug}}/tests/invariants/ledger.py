@@ -18,7 +18,7 @@ class Order:
     total_cents: int
     #: Units by SKU.
     wanted: Mapping[str, int]
-    #: Its customer was told that it is accepted; without that it may end, but need not.
+    #: Its customer got the answer that it is accepted; without that it may end, but need not.
     accepted: bool = True
     #: None: the orders service does not know it.
     state: str | None = None
@@ -75,13 +75,13 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class Ledger:
     """Of SKUs and cards only those that no other orders use."""
 
     #: An order has this many seconds, from its placing to its end.
     deadline: float
     orders: Mapping[str, Order]
-    #: By order; an order that a participant never heard of is missing.
+    #: By order; an order that a participant does not know is missing.
     reservations: Mapping[str, Reservation]
     payments: Mapping[str, Payment]
     #: How often each order was handed to a carrier.

@@ -1,4 +1,4 @@
-"""The books of a run, read from the stores and the broker of its world."""
+"""The ledger of a run, read from the stores and the broker of its world."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
@@ -19,7 +19,7 @@ from shipping.domain import Shipment, Status
 from shipping.steps import shipment_key
 from testkit.simulation import World
 from testkit.simulation.world import Fate
-from tests.invariants import Books, Message
+from tests.invariants import Ledger, Message
 from tests.invariants import Order as Entry
 from tests.invariants import Payment as Paid
 from tests.invariants import Reservation as Held
@@ -38,7 +38,7 @@ def read(
     plans: Sequence[Plan],
     goods: Mapping[str, int],
     accepted: Set[str],
-) -> Books:
+) -> Ledger:
     inventory, payments = world.store("inventory"), world.store("payments")
     fates = world.fates()
     ids = [plan.order_id for plan in plans]
@@ -46,7 +46,7 @@ def read(
     captured = {id: payments.get(payment_key(id), Payment) for id in ids}
     stock = {sku: inventory.get(stock_key(sku), Stock) or Stock() for sku in (*goods, NONE)}
     cards = {plan.details.card: payments.get(card_key(plan.details.card), Card) for plan in plans}
-    return Books(
+    return Ledger(
         deadline=DEADLINES[style],
         orders={str(plan.order_id): _entry(world, plan, accepted) for plan in plans},
         reservations={

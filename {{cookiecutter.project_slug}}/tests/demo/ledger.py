@@ -1,4 +1,4 @@
-"""The books of a run, read over the services' HTTP APIs."""
+"""The ledger of a run, read over the services' HTTP APIs."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.demo.client import Client, Order, each
 from tests.demo.mix import Plan, Shelf
-from tests.invariants import Books, Payment, Reservation, Stock
+from tests.invariants import Ledger, Payment, Reservation, Stock
 from tests.invariants import Order as Entry
 
 #: From an order's placing to its end. Generous: the demo measures, and the fault suite has outages.
@@ -15,7 +15,7 @@ DEADLINE_SECONDS = 600
 
 async def read(
     client: Client, run: str, plans: Sequence[Plan], orders: Mapping[str, Order]
-) -> Books:
+) -> Ledger:
     """`orders` by the key of its plan, as the orders service shows them once they have ended."""
     known = {plan.key: orders[plan.key]["order_id"] for plan in plans if plan.key in orders}
     ids = list(known.values())
@@ -25,7 +25,7 @@ async def read(
     cards = await _about(client, "payments", "/cards", [plan.body["card"] for plan in plans])
     shelf = Shelf(run)
     stock = await _about(client, "inventory", "/stock", [*shelf.plenty, shelf.empty])
-    return Books(
+    return Ledger(
         deadline=DEADLINE_SECONDS,
         orders={
             known.get(plan.key, plan.key): _entry(plan, orders.get(plan.key)) for plan in plans
