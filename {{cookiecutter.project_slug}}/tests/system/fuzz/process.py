@@ -35,7 +35,7 @@ spec:
 def memory_limit() -> int:
     """Bytes that the container of a service may have."""
     common = yaml.safe_load((ROOT / "deploy/compose/common.yaml").read_text())
-    limit = str(common["services"]["app"]["deploy"]["resources"]["limits"]["memory"])
+    limit = str(common["services"]["member"]["deploy"]["resources"]["limits"]["memory"])
     return int(limit[:-1]) * UNITS[limit[-1]]
 
 
