@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,12 @@ def test_an_update_of_the_template_does_not_bring_it_back(whole: Path, installed
     answers.write_text('{"context": {"cookiecutter": {"example": "order fulfilment"}}}\n')
     assert remove(whole, installed, "--force").returncode == 0
     assert answers.read_text() == '{"context": {"cookiecutter": {"example": "none"}}}\n'
+
+
+def test_each_path_of_the_example_is_there(whole: Path) -> None:
+    settings = tomllib.loads((whole / "pyproject.toml").read_text())
+    paths = settings["tool"]["workspace"]["example"]
+    assert [path for path in paths if not (whole / path).exists()] == []
 
 
 def test_whole_files_go_and_nothing_else_is_edited(whole: Path, without: Path) -> None:
