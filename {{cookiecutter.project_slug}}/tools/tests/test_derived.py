@@ -10,6 +10,7 @@ import yaml
 from workspace.daprfile import DaprFile
 from workspace.derived import access, files, keda, scopes
 from workspace.derived.files import DerivedFiles
+from workspace.errors import StackError
 from workspace.members import Member
 
 RUN_FILE = """\
@@ -17,14 +18,14 @@ common:
   resourcesPaths: [components]
   placementHostAddress: 127.0.0.1:50005
   schedulerHostAddress: 127.0.0.1:50006
-  env: {UVICORN_HTTP: h11}
+  env: {UVICORN_HTTP: h11, JSON: '{"a": [1} #'}
 apps:
 - appID: bank
   appPort: 8001
   daprHTTPPort: 3501
   daprGRPCPort: 3601
   metricsPort: 9101
-  env: {PRICE: "$5 'a #1: b'"}
+  env: {PRICE: "$5 'a #1: b'", "A ] B": x}
 - appID: loyalty-points
   appPort: 8002
   daprHTTPPort: 3502
@@ -143,6 +144,64 @@ def test_what_stands_above_a_marker_stays(root: Path) -> None:
     assert (root / access.FILE).read_text().startswith(ACCESS.partition("    policies")[0])
 
 
+@pytest.mark.parametrize(
+    ("name", "marker"),
+    [
+        ("components/pubsub/redis/pubsub.yaml", scopes.MARKER),
+        ("components/state/sqlite/statestore.yaml", scopes.MARKER),
+        (access.FILE, access.MARKER),
+    ],
+)
+def test_a_derived_part_without_its_marker_is_not_derived_a_second_time(
+    root: Path, name: str, marker: str
+) -> None:
+    derived(root).write()
+    content = (root / name).read_text()
+    (root / name).write_text(content.replace(f"{marker}\n", ""))
+    with pytest.raises(StackError, match="is derived, and may only stand below the line"):
+        derived(root)
+
+
+def test_what_is_broken_below_a_marker_is_derived_again(root: Path) -> None:
+    derived(root).write()
+    content = (root / access.FILE).read_text()
+    (root / access.FILE).write_text(f"{content}<<<<<<< HEAD\n  x: [\n")
+    assert derived(root).write() == [f"{access.FILE}: written"]
+    assert (root / access.FILE).read_text() == content
+
+
+def test_a_component_whose_last_line_has_no_end_keeps_it(root: Path) -> None:
+    file = root / "components/state/sqlite/statestore.yaml"
+    file.write_text("kind: Component")
+    derived(root).write()
+    assert read(root, "components/state/sqlite/statestore.yaml")["kind"] == "Component"
+
+
+def test_a_file_is_replaced_as_a_whole(root: Path) -> None:
+    pubsub, before = root / "components/pubsub/redis/pubsub.yaml", root / "before"
+    before.hardlink_to(pubsub)
+    derived(root).write()
+    assert before.read_text() == PUBSUB
+    assert list(root.rglob("*.new")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        (access.FILE, "spec: {}\n", "has no spec.accessControl"),
+        (access.FILE, "spec: [\n", "cannot be read as YAML"),
+        ("deploy/compose/compose.yaml", "services: {}\n", "does not name its project"),
+        ("deploy/compose/compose.yaml", "", "does not name its project"),
+    ],
+)
+def test_a_file_of_theirs_that_lacks_what_is_needed_is_named(
+    root: Path, name: str, content: str, why: str
+) -> None:
+    (root / name).write_text(content)
+    with pytest.raises(StackError, match=f"{name}.*{why}"):
+        derived(root)
+
+
 def test_the_files_of_a_service_that_went_are_removed(root: Path) -> None:
     derived(root).write()
     mine = root / "deploy/compose/services/mine.yaml"
@@ -167,6 +226,8 @@ def test_a_container_has_the_ports_and_the_environment_of_dapr_yaml(root: Path) 
         "UVICORN_HTTP": "h11",
         # Compose makes one dollar sign of two.
         "PRICE": "$$5 'a #1: b'",
+        "A ] B": "x",
+        "JSON": '{"a": [1} #',
     }
     assert services["bank"]["image"] == "${IMAGES:-shop}/bank:${TAG:-latest}"
     assert "--metrics-port=9101" in services["bank-dapr"]["command"]
@@ -187,10 +248,12 @@ def test_a_pod_has_the_port_and_the_environment_of_dapr_yaml(root: Path) -> None
     (port,) = read(root, f"{folder}/bank/service.yaml")["spec"]["ports"]
     assert port["port"] == 8001
     (patch,) = read(root, f"{folder}/bank/kustomization.yaml")["patches"]
-    (variable,) = yaml.safe_load(patch["patch"])
+    variable, odd = yaml.safe_load(patch["patch"])
+    assert odd["value"] == {"name": "A ] B", "value": "x"}
     assert variable["value"] == {"name": "PRICE", "value": "$5 'a #1: b'"}
     (common,) = read(root, f"{folder}/kustomization.yaml")["configMapGenerator"]
-    assert common == {"name": "environment", "literals": ["UVICORN_HTTP=h11"]}
+    literals = ["UVICORN_HTTP=h11", 'JSON={"a": [1} #']
+    assert common == {"name": "environment", "literals": literals}
 
 
 def test_who_hosts_workflows_may_invoke_commands_and_nobody_else(root: Path) -> None:

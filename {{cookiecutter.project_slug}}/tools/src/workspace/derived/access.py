@@ -5,7 +5,8 @@ from pathlib import Path
 from string import Template
 
 from workspace import yamlfile
-from workspace.derived.file import Derived
+from workspace.derived.file import Derived, above
+from workspace.errors import StackError
 from workspace.members import Member
 
 FILE = "components/access-control.yaml"
@@ -36,13 +37,16 @@ def derive(root: Path, members: Sequence[Member]) -> Iterator[Derived]:
     path = root / FILE
     if not path.exists():
         return
-    above = path.read_text().split(f"{MARKER}\n")[0]
-    (known,) = yamlfile.documents(path)
-    trust_domain = known["spec"]["accessControl"].get("trustDomain", "public")
+    theirs = above(path, MARKER, "policies:")
+    try:
+        (known,) = yamlfile.documents(path, theirs)
+        trust_domain = known["spec"]["accessControl"].get("trustDomain", "public")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise StackError(f"{path} has no spec.accessControl with fields. Add it there.") from error
     policies = [
         POLICY.substitute(app_id=member.app_id, trust_domain=trust_domain)
         for member in members
         if member.invokes
     ] or [NOBODY.substitute(trust_domain=trust_domain)]
     below = "".join(["    policies:\n", *policies])
-    yield Derived(path, f"{above}{MARKER}\n{below}", "the code, or what stands above the marker,")
+    yield Derived(path, f"{theirs}{MARKER}\n{below}", "the code, or what stands above the marker,")

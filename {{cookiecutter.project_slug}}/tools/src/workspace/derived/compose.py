@@ -7,6 +7,7 @@ from string import Template
 from workspace import yamlfile
 from workspace.daprfile import DaprFile
 from workspace.derived.file import Derived, head, plain, quoted
+from workspace.errors import StackError
 from workspace.members import Member
 
 COMPOSE = "deploy/compose"
@@ -89,7 +90,10 @@ def derive(root: Path, file: DaprFile, members: Sequence[Member]) -> Iterator[De
     main = root / COMPOSE / "compose.yaml"
     if not main.exists():
         return
-    project = str(yamlfile.documents(main)[0]["name"])
+    try:
+        project = str(yamlfile.documents(main)[0]["name"])
+    except (LookupError, TypeError) as error:
+        raise StackError(f"{main} does not name its project. Add `name: ...` there.") from error
     included = [f"  - services/{member.app_id}.yaml\n" for member in members]
     content = "".join([head(INSTEAD), "include:\n", *included])
     yield Derived(root / COMPOSE / "services.yaml", content, INSTEAD)

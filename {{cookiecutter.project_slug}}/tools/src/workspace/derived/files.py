@@ -33,8 +33,7 @@ class DerivedFiles:
         """A line for each file that was written or removed."""
         changed, removed = self.differing, self.left_over
         for file in changed:
-            file.path.parent.mkdir(parents=True, exist_ok=True)
-            file.path.write_text(file.content)
+            file.write()
         for path in removed:
             path.unlink()
             if not any(path.parent.iterdir()):

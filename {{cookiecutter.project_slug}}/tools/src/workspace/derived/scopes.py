@@ -7,11 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 
-from workspace.derived.file import Derived
+from workspace.derived.file import Derived, above
 from workspace.members import Member
 
 MARKER = "# `workspace derive` writes what follows, from the code of the services of dapr.yaml."
 WIDTH = 88
+PROTECTED, SUBSCRIPTIONS, PUBLISHING = (
+    "protectedTopics",
+    "subscriptionScopes",
+    "publishingScopes",
+)
 
 Topics = Mapping[str, frozenset[str]]
 
@@ -23,10 +28,11 @@ def derive(root: Path, members: Sequence[Member]) -> Iterator[Derived]:
 
 def content(file: Path, members: Sequence[Member]) -> str:
     """What the file must hold; what stands above the marker is the user's."""
-    above = file.read_text().split(f"{MARKER}\n")[0].rstrip(" ")
+    lists = (f"- name: {name}" for name in (PROTECTED, SUBSCRIPTIONS, PUBLISHING))
+    theirs = above(file, MARKER, "scopes:", *lists)
     lines = [*_topics(members)] if file.name == "pubsub.yaml" else [MARKER]
     names = ", ".join(member.app_id for member in members)
-    return above + "\n".join([*lines, f"scopes: [{names}]", ""])
+    return theirs + "\n".join([*lines, f"scopes: [{names}]", ""])
 
 
 def _topics(members: Sequence[Member]) -> Iterator[str]:
@@ -35,8 +41,8 @@ def _topics(members: Sequence[Member]) -> Iterator[str]:
     # Protected: a member that the two lists below forget may use no topic, rather than all.
     everything = frozenset().union(*subscribes.values(), *publishes.values())
     yield f"    {MARKER}"
-    yield from _entry("protectedTopics", [", ".join(sorted(everything))])
-    for name, topics in (("subscriptionScopes", subscribes), ("publishingScopes", publishes)):
+    yield from _entry(PROTECTED, [", ".join(sorted(everything))])
+    for name, topics in ((SUBSCRIPTIONS, subscribes), (PUBLISHING, publishes)):
         scopes = [f"{app_id}={', '.join(sorted(each))};" for app_id, each in topics.items()]
         yield from _entry(name, scopes)
 
