@@ -151,6 +151,32 @@ async def test_a_style_that_is_not_run_any_more_is_said_once(
     assert "of trip-requested runs as hybrid, which this release of trips does not" in line
 
 
+@pytest.mark.parametrize(("engine", "other"), [(Hybrid, HybridWorkflow), (HybridWorkflow, Hybrid)])
+async def test_a_process_stays_on_the_engine_on_which_it_has_begun(
+    trips: Trips,
+    engine: Callable[[Saga], Runner],
+    other: Callable[[Saga], Runner],
+    later: Trips,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trips.sagas.run(engine(TRIP))
+    async with running(trips):
+        await trips.sagas.begin(TRIP, Style.HYBRID, say(TRIP.started_by))
+    later.sagas.run(other(TRIP))
+    later.sagas.unfinished.sweep_seconds = 0
+    async with running(later):
+        await later.sagas.begin(TRIP, Style.HYBRID, say(TRIP.started_by))
+        await later.reply(RoomBooked)
+    for _ in range(2):
+        await later.sagas.unfinished.sweep(later.store, later.clock.now())
+    given = {command.id for command in trips.sent("book-room")}
+    assert {command.id for command in later.sent("book-room")} <= given
+    assert not later.sent("hold-deposit")
+    assert not later.engine.begun
+    (line,) = [each for each in caplog.messages if "stands still" in each]
+    assert "runs as hybrid on its other engine, which this release of trips does not" in line
+
+
 @pytest.mark.parametrize("other", [Hybrid, Choreography])
 async def test_a_process_stays_in_the_style_in_which_it_has_begun(
     trips: Trips, other: Callable[[Saga], Runner]

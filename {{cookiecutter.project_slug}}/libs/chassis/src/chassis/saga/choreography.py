@@ -39,6 +39,9 @@ class Choreography:
         # event, it is in the inbox already.
         await service.processor.process(event, step)
 
+    def goes_on(self, progress: Progress) -> bool:
+        return True
+
     async def _start(self, started: Message, tx: Transaction) -> Message | None:
         return self._end(await self._records.start(*start_of(started), self.style, tx), tx)
 

@@ -61,11 +61,22 @@ class Hybrid:
         """Record the process and give its first commands. Then it is accepted."""
         service = self._service
         known = await service.look_up(self._records.key(started.subject), Progress)
-        if known is not None and known.started is not None and not self._runs(known):
+        if (
+            known is not None
+            and known.started is not None
+            and not (self._runs(known) and self.goes_on(known))
+        ):
             return
         # One commit: the record, and its place in the list that is swept for what is late.
         event = start_event(service, self.saga, started)
         await service.processor.process(event, step(self._start, self.saga.started_by))
+
+    def goes_on(self, progress: Progress) -> bool:
+        """A process that has begun here, and not ended, has asked for something.
+
+        A workflow gives its commands under other ids, so each would be carried out twice.
+        """
+        return progress.started is None or bool(progress.asked)
 
     def _runs(self, progress: Progress) -> bool:
         """Whether the process is this runner's: it may have been begun in another style."""
@@ -87,6 +98,8 @@ class Hybrid:
         else:
             known = await self._records.load(reply.subject, tx)
             progress = self._records.record(known, reply, tx)
+            if not self.goes_on(known):
+                return None
         return self._go_on(*self._manager.advance(progress, tx.now), tx)
 
     async def _look(self, look_at: LookAt, tx: Transaction) -> Outcome:

@@ -9,6 +9,7 @@ from chassis.messages import Message
 from chassis.ports import Broker, Clock
 from chassis.processor import Processor
 from chassis.saga.declaration import Saga
+from chassis.saga.progress import Progress
 from chassis.saga.records import Records
 from chassis.saga.styles import Style
 from chassis.settings import ServiceSettings
@@ -58,6 +59,9 @@ class Runner(Protocol):
 
         Raises `Unavailable`, then it may have begun.
         """
+
+    def goes_on(self, progress: Progress) -> bool:
+        """Whether a process of its style has begun on its engine."""
 
 
 def start_event(service: Initiator, saga: Saga, started: Message) -> CloudEvent:

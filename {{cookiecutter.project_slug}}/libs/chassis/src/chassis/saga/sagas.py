@@ -45,18 +45,20 @@ class Sagas:
             return
         name, style = saga_of(key), progress.style
         runner = self._runners.get((name, style))
-        if isinstance(runner, Hybrid):
+        goes_on = runner is not None and runner.goes_on(progress)
+        if goes_on and isinstance(runner, Hybrid):
             await runner.look_at(progress)
-        elif runner is None and (name, style) not in self._missed:
+        elif not goes_on and (name, style) not in self._missed:
             # Once, not for each of them in each sweep.
             self._missed.add((name, style))
             log.error(
-                "process %s of %s runs as %s, which this release of %s does not: it stands still "
+                "process %s of %s runs as %s%s, which this release of %s does not: it stands still "
                 "until main.py runs that again. Leave a style in until none of its processes is "
                 "unfinished",
                 progress.id,
                 name,
                 style,
+                " on its other engine" if runner is not None else "",
                 self._service.settings.app_id,
             )
 

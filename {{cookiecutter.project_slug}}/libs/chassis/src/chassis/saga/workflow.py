@@ -106,6 +106,9 @@ class WorkflowRunner:
             event, step(self._start, self.saga.started_by), to_the_caller
         )
 
+    def goes_on(self, progress: Progress) -> bool:
+        return not progress.asked
+
     async def _start(self, started: Message, tx: Transaction) -> None:
         await self.records.start(*start_of(started), self.style, tx)
 
