@@ -503,9 +503,10 @@ def test_a_step_that_is_not_declared_any_more_is_not_waited_for() -> None:
 
 
 def test_a_process_that_failed_at_a_step_that_is_not_declared_any_more_is_undone() -> None:
-    process = Managed(declared(ROOM, DEPOSIT, PAY, CONFIRM))
-    process.reply(RoomBooked, DepositRefused)
-    process.upgrade(declared(ROOM, CONFIRM))
+    process = Managed(declared(ROOM, GUIDE, DEPOSIT, PAY, CONFIRM))
+    process.reply(RoomBooked, GuideHired, DepositRefused)
+    assert process.upgrade(declared(ROOM, GUIDE, CONFIRM)) == []
+    assert process.reply(GuideDismissed) == ["FreeRoom"]
     process.reply(RoomFreed)
     assert process.end == (State.CANCELLED, "HoldDeposit")
 

@@ -98,7 +98,7 @@ async def test_a_reply_to_another_saga_keeps_no_workflow_from_beginning(trips: T
 
 @pytest.mark.parametrize("runner", ALL_STYLES)
 @pytest.mark.parametrize(
-    "id", ["", "a/b", "a\\b", "a#b", "a?b", "a||b", "a\0b", "\ud800", "x" * 241]
+    "id", ["", "a/b", "a\\b", "a#b", "a?b", "a||b", "a\0b", "a\x1fbook-room", "\ud800", "x" * 241]
 )
 async def test_what_can_be_no_id_begins_in_no_style(
     trips: Trips, runner: Callable[[Saga], Runner], id: str
