@@ -37,6 +37,10 @@ class Pay(Book):
     """It has no undo."""
 
 
+class Paid(Book):
+    """An event on which a participant books."""
+
+
 class Answered(Book):
     pass
 
@@ -79,6 +83,23 @@ async def test_a_do_that_its_undo_overtook_is_refused(hotel: Harness) -> None:
     assert await hotel.handle(Cancel()) == [Answered()]
     with pytest.raises(Undone, match="book of rome was undone before it came"):
         await hotel.handle(Book())
+    assert hotel.store.get("rooms", int) is None
+
+
+async def test_a_reaction_whose_step_was_undone_before_leads_to_nothing_and_is_done_with(
+    hotel: Harness,
+) -> None:
+    events, commands = Handlers(), booking()
+
+    @events.on(Paid)
+    async def book(paid: Paid, tx: Transaction) -> Answered:
+        await commands[topic_of(Book)].handler(Book(trip=paid.trip), tx)
+        return Answered(trip=paid.trip)
+
+    reacting = Harness(events, source="hotel")
+    reacting.store = hotel.store
+    await hotel.handle(Cancel())
+    assert await reacting.handle(Paid()) == []
     assert hotel.store.get("rooms", int) is None
 
 

@@ -57,4 +57,4 @@ class _Unread(BaseModel):
 
 
 async def _elsewhere(message: Any, tx: Transaction) -> None:
-    raise NotImplementedError("this handler runs in another language")
+    raise RuntimeError("this handler runs in another language")

@@ -26,7 +26,7 @@ async def before_do(step: str, subject: str, tx: Transaction) -> None:
     """Raises `Undone`, a refusal, if the step was undone before."""
     key = barrier_key(step, subject)
     if await tx.get(key, Mark) is Mark.UNDONE:
-        raise Undone(f"{step} of {subject} was undone before it came")
+        raise Undone(step, subject)
     tx.put(key, Mark.DONE)
 
 

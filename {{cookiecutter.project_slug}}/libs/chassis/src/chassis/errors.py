@@ -24,6 +24,10 @@ class UsedBefore(Rejected):
 class Undone(Rejected):
     """The step of this command was undone before the command came."""
 
+    def __init__(self, topic: str, subject: str) -> None:
+        super().__init__(f"{topic} of {subject} was undone before it came")
+        self.topic = topic
+
 
 class StaleWrite(Exception):
     """Another writer changed a key since it was read. Nothing of the transaction is stored."""

@@ -1,5 +1,6 @@
 """The inbox of a service: what one message led to, stored with what it did."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,12 +9,14 @@ from pydantic import BaseModel
 
 from chassis.cloudevents import Attributes, CloudEvent, derived_id, envelope
 from chassis.content import Content, content_of, contradicts
-from chassis.errors import Rejected, UsedBefore
+from chassis.errors import Rejected, Undone, UsedBefore
 from chassis.handlers import Handlers, Request, Step
 from chassis.messages import Message, topic_of, type_of
 from chassis.refusal import CommandRefused
 from chassis.telemetry import consuming
 from chassis.transaction import Transaction
+
+log = logging.getLogger(__name__)
 
 #: Where an outcome goes: a topic, or None when it is the answer to a call and is not published.
 Destination = Callable[[type[Message]], str | None]
@@ -126,7 +129,12 @@ class Inbox:
             return self._sent(delivery, outcomes, traceparent, tx.now)
         except Rejected as error:
             if not delivery.is_command:
-                raise
+                if not isinstance(error, Undone) or error.topic == delivery.step.topic:
+                    raise
+                # A reaction whose step was undone by an event that overtook this one. That step
+                # said that it is undone, so nobody waits for another outcome.
+                log.info("%s leads to nothing: %s", delivery.step.topic, error)
+                return ()
             # Order matters: nothing is left of the step when the refusal is recorded.
             tx.discard()
             refused = CommandRefused.of(delivery.event, error)

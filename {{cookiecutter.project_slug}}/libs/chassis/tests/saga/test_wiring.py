@@ -56,6 +56,20 @@ def problems(runner: Callable[[Saga], Runner], *joins: Join) -> list[str]:
     return wiring.problems(services)
 
 
+def test_a_reaction_that_nobody_has_written_yet_is_named() -> None:
+    events = Handlers()
+
+    @events.on(BookRoom)
+    async def book_room(_: BookRoom, __: Transaction) -> None:
+        raise NotImplementedError("BookRoom follows several events")
+
+    rooms = service("rooms")
+    rooms.subscribe(events)
+    assert wiring.problems([rooms]) == [
+        "rooms: book_room is not written yet: it raises NotImplementedError"
+    ]
+
+
 @pytest.mark.parametrize(("runner", "join"), [(Orchestration, "answer"), (Hybrid, "consume")])
 def test_a_style_needs_its_own_way_to_each_participant(
     runner: Callable[[Saga], Runner], join: str

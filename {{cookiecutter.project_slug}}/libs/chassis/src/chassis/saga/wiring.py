@@ -5,6 +5,7 @@ event leads to which command, so a reaction to another event is named here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from inspect import unwrap
 from typing import Protocol
 
 from chassis.handlers import Handlers
@@ -37,7 +38,8 @@ def problems(services: Iterable[Member]) -> list[str]:
     """One line for each step, of any saga of these services, that somebody does not carry out."""
     members = {service.settings.app_id: service for service in services}
     wrong: list[str] = []
-    for service in members.values():
+    for app_id, service in members.items():
+        wrong += _unwritten(app_id, service.reactions)
         for runner in service.sagas.runners:
             wrong += _unanswered(runner.saga, runner.style, members)
             if runner.style is Style.CHOREOGRAPHY:
@@ -80,6 +82,14 @@ def _miswired(saga: Saga, members: Mapping[str, Member]) -> Iterator[str]:
             yield f"{app_id} does not react to {event} with {command}, which {saga.name} needs"
         for event, command in sorted(found - wanted.get(app_id, frozenset())):
             yield f"{app_id} reacts to {event} with {command}, which {saga.name} does not declare"
+
+
+def _unwritten(app_id: str, handled: Iterable[Handled]) -> Iterator[str]:
+    """What `workspace new-service` leaves for a human to write."""
+    for each in handled:
+        code = getattr(unwrap(each.handler), "__code__", None)
+        if code is not None and NotImplementedError.__name__ in code.co_names:
+            yield f"{app_id}: {code.co_name} is not written yet: it raises NotImplementedError"
 
 
 def _reactions_of(saga: Saga, handled: Iterable[Handled]) -> Iterator[Reaction]:

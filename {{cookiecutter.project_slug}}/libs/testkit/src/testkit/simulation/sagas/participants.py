@@ -5,7 +5,7 @@ written a participant.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,13 +163,14 @@ def _reacting(led_to: list[Reaction], run: Mapping[type[Message], Any]) -> Any:
         before = frozenset(await tx.get(key, list[str]) or [])
         known = before | {name_of(type(event))}
         tx.put(key, sorted(known))
+        due = [each for each in led_to if each.leads(known) and not each.leads(before)]
         replies = []
-        for each in led_to:
-            if each.leads(known) and not each.leads(before):
-                command = example(each.command, known=event.model_dump(mode="json"))
-                # What was undone before it was to be done stays undone, and nobody waits for it.
-                with suppress(Undone):
-                    replies.append(await run[each.command](command, tx))
+        for each in due:
+            command = example(each.command, known=event.model_dump(mode="json"))
+            # What was undone before it was to be done is refused: the chassis ends such a
+            # reaction, unless it has something else to do.
+            with suppress(Undone) if len(due) > 1 else nullcontext():
+                replies.append(await run[each.command](command, tx))
         return replies
 
     return react
