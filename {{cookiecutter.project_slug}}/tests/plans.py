@@ -1,4 +1,4 @@
-"""How orders are begun on the running system, and what must hold of them besides S1 to S11."""
+"""How orders are begun on the running system, and what must hold of them besides S1 to S12."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -101,6 +101,8 @@ def swapped(outcomes: tuple[Outcome, ...], one: int, other: int) -> tuple[Outcom
         ("S10", of(replace(CANCELLED, failed_step="deposit-held"))),
         ("S10", of(replace(COMPLETED, failed_step="PayTrip"))),
         ("S11", of(COMPLETED, oldest_unfinished=3)),
+        ("S12", of(replace(COMPLETED, known_at_end=4))),
+        ("S12", of(replace(CANCELLED, known_at_end=4))),
     ],
 )
 def test_what_is_broken_is_named(name: str, evidence: Evidence) -> None:

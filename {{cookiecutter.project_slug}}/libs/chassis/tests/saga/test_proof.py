@@ -13,12 +13,13 @@ from chassis.cloudevents import CloudEvent
 from chassis.composing import Ports
 from chassis.handlers import Handlers, returns
 from chassis.inbox import Delivery, Inbox, InboxRecord, Outgoing, inbox_key
+from chassis.messages import Message
 from chassis.ports import Broker
 from chassis.saga import Choreography, Hybrid, HybridWorkflow, Orchestration, Saga
 from chassis.saga.asking import Failure
 from chassis.saga.declaration import Stage, Step
 from chassis.saga.manager import Manager
-from chassis.saga.progress import Asked, Progress
+from chassis.saga.progress import Asked, Progress, failure
 from chassis.saga.runner import Runner
 from chassis.transaction import Transaction
 from testkit.simulation import Changed, schedules
@@ -59,6 +60,21 @@ def test_the_invariants_of_any_saga_hold_whatever_fails(style: Style, saga: Saga
 def test_they_hold_though_steps_are_given_up(style: Style, saga: Saga) -> None:
     print(f"seed {SEED}")
     proof(style, saga, SHORT).explore(schedules(20), SEED)
+
+
+class EndsEarly(Choreography):
+    """It waits for no undo."""
+
+    def _end(self, progress: Progress, tx: Transaction) -> Message | None:
+        failed = failure(self.saga, progress)
+        if failed is not None and progress.started is not None and not progress.has_ended:
+            return self._records.cancel(progress, failed.name, progress.why(failed), tx)
+        return super()._end(progress, tx)
+
+
+@each_saga
+def test_without_waiting_for_undos_a_process_ends_too_early(saga: Saga) -> None:
+    assert breaks(EndsEarly, "S12", saga)
 
 
 @pytest.mark.parametrize("style", COMMANDING)

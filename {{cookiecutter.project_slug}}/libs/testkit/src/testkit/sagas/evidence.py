@@ -44,6 +44,8 @@ class Process:
     ends: tuple[str, ...] | None = ()
     #: Of all participants, in the order of their commits.
     outcomes: tuple[Outcome, ...] = ()
+    #: How many of them were committed when the initiator recorded the end. None: nobody looked.
+    known_at_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

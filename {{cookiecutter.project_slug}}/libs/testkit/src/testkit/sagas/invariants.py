@@ -1,8 +1,9 @@
-"""The invariants of any saga, S1 to S11: each is a pure function, one line for each violation."""
+"""The invariants of any saga, S1 to S12: each is a pure function, one line for each violation."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from chassis.messages import Message, name_of, topic_of
@@ -172,6 +173,18 @@ def nothing_is_left_in_the_list_of_unfinished(_: Saga, evidence: Evidence) -> It
         )
 
 
+def a_process_ends_after_what_its_end_says(saga: Saga, evidence: Evidence) -> Iterator[str]:
+    """S12. Nothing is done, or undone, once it has ended."""
+    for process in evidence.processes.values():
+        then = replace(process, outcomes=process.outcomes[: process.known_at_end])
+        for step in saga.steps:
+            was_kept, is_kept = _is_kept(step, then), _is_kept(step, process)
+            if process.state == COMPLETED and is_kept and not was_kept:
+                yield f"process {process.id} was completed before {step.name} was done"
+            if process.state == CANCELLED and was_kept and not is_kept:
+                yield f"process {process.id} was cancelled before {step.name} was undone"
+
+
 def _is_kept(step: Step, process: Process) -> bool:
     """Whether it was done, and not undone after that."""
     done = name_of(step.done)
@@ -231,4 +244,5 @@ INVARIANTS: dict[str, Callable[[Saga, Evidence], Iterator[str]]] = {
     "S9": a_step_begins_when_those_before_it_are_done,
     "S10": a_cancelled_process_names_the_step_that_failed,
     "S11": nothing_is_left_in_the_list_of_unfinished,
+    "S12": a_process_ends_after_what_its_end_says,
 }

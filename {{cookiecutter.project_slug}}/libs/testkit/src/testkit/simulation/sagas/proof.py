@@ -13,11 +13,13 @@ from chassis.deadletters import letter_id
 from chassis.inbox import InboxRecord
 from chassis.messages import Message as SagaMessage
 from chassis.messages import name_of, topic_of
+from chassis.ports import Write
 from chassis.saga import Progress, Saga, Style
 from chassis.saga.records import record_key
 from chassis.saga.runner import Runner
 from chassis.service import Service
 from chassis.settings import ServiceSettings
+from chassis.transaction import adapter
 from chassis.unfinished import SWEEP_SECONDS
 from testkit.sagas import Evidence, Message, Outcome, Process, Sent, example, violations
 from testkit.simulation.process import Process as SimulatedProcess
@@ -160,16 +162,27 @@ class Run:
             seconds=seconds,
             failed_step=None if progress is None else progress.failed_step,
             ends=tuple(published.values()),
-            outcomes=tuple(self._outcomes(id)),
+            outcomes=tuple(self._outcomes(id, self._world.commits)),
+            known_at_end=self._known_at_end(id),
         )
 
-    def _outcomes(self, id: str) -> Sequence[Outcome]:
+    def _known_at_end(self, id: str) -> int | None:
+        """How many outcomes were committed before the record of its end."""
+        commits, key = self._world.commits, record_key(self._saga, id)
+        for number, (app_id, write) in enumerate(commits):
+            if app_id == self._initiator and write.key == key and write.value is not None:
+                progress: Progress = adapter(Progress).validate_json(write.value)
+                if progress.has_ended:
+                    return len(self._outcomes(id, commits[:number]))
+        return None
+
+    def _outcomes(self, id: str, commits: Sequence[tuple[str, Write]]) -> Sequence[Outcome]:
         """What the participants have committed of the process, in that order."""
         names = {topic_of(reply): name_of(reply) for reply in self._saga.replies}
         # The record of a message that becomes a dead letter is written again as it is, to keep it.
         records = dict.fromkeys(
             (app_id, write.key, write.value)
-            for app_id, write in self._world.commits
+            for app_id, write in commits
             if write.key.startswith("inbox:") and write.value is not None
         )
         return [
