@@ -38,7 +38,7 @@ class Pay(Book):
 
 
 class Paid(Book):
-    """An event on which a participant books."""
+    """An event that leads to a booking."""
 
 
 class Answered(Book):
