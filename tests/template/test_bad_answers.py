@@ -11,6 +11,8 @@ import pytest
 from tests.template.rendering import ROOT, cookiecutter, cruft
 
 HOOK = ROOT / "hooks/pre_gen_project.sh"
+#: Return at each question that is left.
+DEFAULTS = "\n" * 20
 WORKSPACE_NAMES = [
     "chassis",
     "contracts",
@@ -138,7 +140,7 @@ def test_what_would_break_the_quoting_of_toml_or_yaml_is_refused(
 
 @pytest.mark.parametrize("sign", ["{{ 1 }}", "{% if x %}", "{# x"])
 def test_a_sign_of_jinja_that_was_typed_is_refused(template: Path, output: Path, sign: str) -> None:
-    rendering = cookiecutter(template, output, typed=f"\n\n{sign}\n\n\n\n\n\n")
+    rendering = cookiecutter(template, output, typed=f"\n\n{sign}{DEFAULTS}")
     assert rendering.code == 1
     assert rendering.stderr.startswith("description")
     assert rendering.left_behind == []
@@ -194,7 +196,7 @@ def test_the_hook_knows_every_module_of_the_standard_library() -> None:
 
 def test_the_hook_knows_every_part_of_the_workspace(workspace: Path) -> None:
     folders = {path.name for path in workspace.iterdir() if path.is_dir()}
-    services = {path.name for path in (workspace / "services").iterdir()}
+    services = {path.name for path in (workspace / "services").iterdir() if path.is_dir()}
     assert folders | services | set(WORKSPACE_NAMES) <= reserved(HOOK, "workspace")
 
 

@@ -66,8 +66,10 @@ def test_when_it_is_stopped_nothing_is_left_running(
     demo: subprocess.Popen[str], stop: signal.Signals
 ) -> None:
     assert demo.stderr is not None
-    while "shipping at" not in demo.stderr.readline():
-        assert demo.poll() is None
+    progress = [demo.stderr.readline()]
+    while "shipping at" not in progress[-1]:
+        assert progress[-1], "".join(progress)
+        progress.append(demo.stderr.readline())
     demo.send_signal(stop)
 
     demo.communicate(timeout=DEADLINE_SECONDS)

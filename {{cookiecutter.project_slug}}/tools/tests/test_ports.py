@@ -2,6 +2,8 @@
 
 import os
 import socket
+import struct
+import threading
 
 import pytest
 
@@ -27,7 +29,20 @@ def test_a_port_that_an_outgoing_connection_has_is_busy_too() -> None:
         port = outgoing.getsockname()[1]
 
         with pytest.raises(StackError, match=f"taken by process {os.getpid()}"):
-            ports.require_free({port: "scheduler"})
+            ports.require_free({port: "scheduler"}, wait=0)
+
+
+def test_a_port_of_a_connection_that_ends_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        outgoing = socket.create_connection(server.getsockname())
+        # Reset, so that the port is free at once.
+        outgoing.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        port = outgoing.getsockname()[1]
+        ending = threading.Timer(0.2, outgoing.close)
+        ending.start()
+
+        ports.require_free({port: "scheduler"}, wait=1)
+        ending.join()
 
 
 def test_free_ports_are_no_trouble() -> None:

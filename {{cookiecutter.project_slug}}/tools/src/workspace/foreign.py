@@ -39,11 +39,7 @@ def _handlers(outcomes: Mapping[str, Iterable[str]], undoes: Mapping[str, str]) 
 @cache
 def _messages(topic: str) -> tuple[type[Message], ...]:
     """All versions in the contracts, or one that only has the topic: nobody in Python reads it."""
-    found = tuple(
-        one
-        for one in vars(contracts).values()
-        if isinstance(one, type) and hasattr(one, "version") and topic_of(one) == topic
-    )
+    found = tuple(one for one in contracts.messages() if topic_of(one) == topic)
     stated = {"topic": topic, "__annotations__": {"topic": ClassVar[str]}, "__module__": __name__}
     return found or (type(topic, (_Unread,), stated),)
 

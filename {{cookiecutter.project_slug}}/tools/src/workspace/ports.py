@@ -1,10 +1,15 @@
 """Ports: is one free, and if not, who holds it."""
 
 import socket
+import sys
+import time
 
 import psutil
 
 from workspace.errors import StackError
+
+#: Linux keeps the port of a connection for a minute after its end.
+RELEASE_SECONDS = 65.0
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:
@@ -33,8 +38,15 @@ def can_be_bound(port: int) -> bool:
     return True
 
 
-def require_free(ports: dict[int, str]) -> None:
-    """Raises `StackError` naming each port that is taken, what needs it, and what holds it."""
+def require_free(ports: dict[int, str], wait: float = RELEASE_SECONDS) -> None:
+    """Raises `StackError` naming each port that is taken, what needs it, and what holds it.
+
+    What a connection has that has just ended is free soon: that is waited for.
+    """
+    deadline = time.monotonic() + wait
+    while (held := [*filter(_is_held, ports)]) and time.monotonic() < deadline:
+        print(f"port {held[0]}: waiting for {holder(held[0])}", file=sys.stderr)
+        time.sleep(min(5.0, wait))
     taken = [
         f"port {port} ({purpose}) is taken by {holder(port)}"
         for port, purpose in ports.items()
@@ -42,6 +54,11 @@ def require_free(ports: dict[int, str]) -> None:
     ]
     if taken:
         raise StackError("\n".join([*taken, "Stop it (`make down`?), or change dapr.yaml."]))
+
+
+def _is_held(port: int) -> bool:
+    """By a connection, not by a server."""
+    return not can_be_bound(port) and not answers(port)
 
 
 def holder(port: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from chassis.inbox import InboxRecord
+from chassis.cloudevents import CloudEvent
 from chassis.messages import name_of, topic_of
 from chassis.saga import Progress, Saga
 from chassis.saga.records import record_key
@@ -84,8 +84,8 @@ def _stored(saga: Saga, initiator: str, services: Sequence[str], ids: frozenset[
         rows = dict(_rows(service, "inbox:"))
         inboxes[service] = frozenset(rows)
         for key, value in rows.items():
-            for outgoing in InboxRecord.model_validate(value).outcomes:
-                event, topic = outgoing.event, outgoing.event.type.rpartition(".v")[0]
+            for event in _outcomes(value):
+                topic = event.type.rpartition(".v")[0]
                 if event.subject in ids and topic in names:
                     outcome = Outcome(service, names[topic], key, event.data)
                     found.append((event.time, event.subject, outcome))
@@ -97,6 +97,12 @@ def _stored(saga: Saga, initiator: str, services: Sequence[str], ids: frozenset[
     for _, subject, outcome in sorted(found, key=lambda each: each[0]):
         outcomes.setdefault(subject, []).append(outcome)
     return Stored(progress, outcomes, inboxes)
+
+
+def _outcomes(record: Any) -> Iterator[CloudEvent]:
+    """What a message led to. A member in another language may record the events alone."""
+    for each in record["outcomes"]:
+        yield CloudEvent.model_validate(each.get("event", each))
 
 
 def _rows(service: str, prefix: str) -> Iterator[tuple[str, Any]]:
