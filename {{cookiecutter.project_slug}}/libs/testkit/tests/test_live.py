@@ -6,8 +6,9 @@ import pytest
 
 from chassis.messages import topic_of
 from chassis.saga import Progress, Recorded, Saga, State, Style
+from testkit.demo.command import settled_violations
 from testkit.faults.catalogue.kills import leading_to, undoing
-from testkit.live import Declared, records
+from testkit.live import Declared, Door, records
 from testkit.sagas import violations
 from testkit.trips import TOUR, TRIP, TRIP_ID, PaymentRefused, PayTrip
 
@@ -68,3 +69,19 @@ UNDONE = ("RoomBooked", "DepositHeld", "PaymentRefused", "DepositReturned", "Roo
 def test_the_records_of_an_initiator_are_judged(name: str | None, seen: Progress | None) -> None:
     found = violations(TRIP, records.evidence(TRIPS, {TRIP_ID: seen}))
     assert {each.partition(":")[0] for each in found} == ({name} if name else set())
+
+
+class Late(Door):
+    """A reply is recorded after the end."""
+
+    def __init__(self) -> None:
+        super().__init__(TRIPS, {})
+
+    async def look(self, id: str) -> Progress:
+        return view(State.CANCELLED, *UNDONE, failed_step="PayTrip")
+
+
+async def test_the_demo_waits_for_a_reply_that_is_recorded_after_the_end() -> None:
+    seen = view(State.CANCELLED, *UNDONE[1:], failed_step="PayTrip")
+    assert violations(TRIP, records.evidence(TRIPS, {TRIP_ID: seen}))
+    assert await settled_violations(Late(), {TRIP_ID: seen}) == []
