@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.brokers.servers.ports import free_port
 from tests.brokers.servers.postgresql import PostgreSQL
 from tests.brokers.servers.valkey import Valkey
 from tests.brokers.sidecars import Bench, Probe
@@ -22,7 +23,7 @@ def replicas(
     request: pytest.FixtureRequest, tmp_path: Path, installed: Path
 ) -> Iterator[tuple[Probe, Probe]]:
     (tmp_path / "broker").mkdir()
-    broker = Valkey(tmp_path / "broker", installed)
+    broker = Valkey(tmp_path / "broker", installed, free_port())
     database = PostgreSQL() if request.param == "postgresql" else None
     environment = {**broker.environment, **(database.environment if database else {})}
     bench = Bench(installed, tmp_path, "redis", environment, store=request.param)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.brokers.servers.ports import free_port
 from tests.brokers.servers.postgresql import PostgreSQL
 from tests.brokers.servers.valkey import Valkey
 from tests.contract.profiles import COMPONENT, store
@@ -20,7 +21,7 @@ spec:
   version: v1
   metadata:
     - name: redisHost
-      value: 127.0.0.1:6379
+      value: 127.0.0.1:{port}
     - name: redisPassword
       value: right
 """
@@ -36,10 +37,10 @@ def test_postgresql_keeps_the_contract(installed: Path, postgresql: PostgreSQL) 
 
 
 def test_redis_does_not_keep_it_and_is_no_store(installed: Path, tmp_path: Path) -> None:
-    server = Valkey(tmp_path, installed)
+    server = Valkey(tmp_path, installed, free_port())
     server.start()
     file = tmp_path / "statestore.yaml"
-    file.write_text(REDIS)
+    file.write_text(REDIS.format(port=server.port))
     try:
         # Stock would be reserved by a message that the inbox does not know.
         broken = "test_one_stale_write_leaves_the_whole_group_unwritten"
