@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chassis.saga import Saga, Style
-from testkit.live.quiet import quiet
+from testkit.quiet import quiet
 from workspace import members
 
 

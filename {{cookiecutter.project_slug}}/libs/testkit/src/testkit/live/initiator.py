@@ -17,7 +17,7 @@ from chassis.composing import Ports, beside_sidecar
 from chassis.ports import Engine, Worker, WorkflowClient
 from chassis.service import Service
 from chassis.settings import ServiceSettings
-from testkit.live.quiet import quiet
+from testkit.quiet import quiet
 from workspace import tokens
 from workspace.daprfile import App
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,6 +13,7 @@ from chassis.messages import Message
 from chassis.service import Service
 from chassis.transaction import Transaction
 from testkit.ports import MemorySidecar
+from testkit.quiet import quiet
 from testkit.simulation import faults
 from testkit.simulation.calls import SimulatedParticipants
 from testkit.simulation.faults import Fault
@@ -106,14 +106,3 @@ def simulated() -> Iterator[None]:
             yield
     finally:
         gc.set_threshold(*before)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without logs: thousands of runs, most of them about failures."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(before)

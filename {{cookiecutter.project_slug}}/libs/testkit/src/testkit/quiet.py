@@ -1,4 +1,4 @@
-"""No logs of services that are composed in this process: their own processes write them."""
+"""No logs of services that are composed here to be looked at, or simulated a thousand times."""
 
 import logging
 from collections.abc import Iterator
