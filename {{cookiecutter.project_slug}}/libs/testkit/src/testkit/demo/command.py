@@ -15,7 +15,7 @@ from chassis.saga import Style
 from testkit.demo import report
 from testkit.live import Declared, Door, Plan, declared, door_of, messages, records
 from testkit.live.load import AGAIN_SECONDS, CONCURRENCY, each
-from testkit.live.waiting import Overdue
+from testkit.live.waiting import Overdue, lasting
 from testkit.sagas import violations
 from workspace import stack
 from workspace.daprfile import DaprFile
@@ -80,14 +80,17 @@ async def settled_violations(door: Door, views: report.Views) -> list[str]:
 
     Choreography: a process may be known to be undone before the reply that something was done.
     """
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while True:
-        wrong = violations(door.declared.saga, records.evidence(door.declared, views))
-        if not wrong or time.monotonic() > deadline:
-            return wrong
-        await asyncio.sleep(AGAIN_SECONDS)
-        found = zip(views, await each(list(views), door.look), strict=True)
-        views = {**views, **{id: view for id, view in found if view is not None}}
+    seen = dict(views)
+
+    async def found() -> list[str]:
+        wrong = violations(door.declared.saga, records.evidence(door.declared, seen))
+        if wrong:
+            # For the next time.
+            looked = zip(seen, await each(list(seen), door.look), strict=True)
+            seen.update({id: view for id, view in looked if view is not None})
+        return wrong
+
+    return await lasting(found, SETTLE_SECONDS)
 
 
 async def _ended(door: Door, ids: Sequence[str], progress: report.Shown) -> report.Views:

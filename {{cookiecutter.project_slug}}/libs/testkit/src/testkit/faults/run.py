@@ -1,6 +1,5 @@
 """One fault in one style: processes run, the fault is made, and what came of it is counted."""
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +14,12 @@ from testkit.faults.scene import Scene
 from testkit.faults.streams import Streams
 from testkit.live import Door, letters
 from testkit.live.load import Load, again
-from testkit.live.waiting import Overdue, until
+from testkit.live.waiting import Overdue, lasting, until
 from testkit.sagas import violations
 from workspace.daprfile import App
 
 #: After the fault is over. Longer than the broker's longest redelivery, twice.
 END_SECONDS = 180
-LOOK_AGAIN_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,8 @@ async def run(
         await load.all_ended(within)
         recovery = time.monotonic() - max(over, load.last_accepted)
         wrong += await _unsettled(parts.file.apps, streams, within)
-        wrong += await _violations(scene, before, within)
+        # An end may be stored and not yet sent.
+        wrong += await lasting(partial(_violations, scene, before), within)
         kept = await letters.count(parts.file.apps) - before
     finally:
         load.cancel()
@@ -105,17 +104,7 @@ async def _unsettled(apps: Mapping[str, App], streams: Streams, within: float) -
     return []
 
 
-async def _violations(scene: Scene, before: int, within: float) -> list[str]:
-    """What still does not hold when the time ends: an end may be stored and not yet sent."""
-    deadline = time.monotonic() + within
-    while True:
-        wrong = await _violations_now(scene, before)
-        if not wrong or time.monotonic() > deadline:
-            return wrong
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
-
-
-async def _violations_now(scene: Scene, before: int) -> list[str]:
+async def _violations(scene: Scene, before: int) -> list[str]:
     load = scene.load
     wrong = list(scene.wrong)
     if not scene.injected:
