@@ -10,9 +10,10 @@ from chassis.saga import Progress, Recorded, State, Style
 from orders.saga import FULFILMENT
 from orders.settings import settings
 from testkit.live import Away, Declared, Door, Plan
+from testkit.live.load import each
 from tests import invariants
 from tests.demo import checks, ledger, mix
-from tests.demo.client import Client, Order, Refused, each
+from tests.demo.client import Client, Order, Refused
 from workspace.daprfile import App
 
 ORDERS = Declared(FULFILMENT, "orders", tuple(Style), settings.step_timeout)

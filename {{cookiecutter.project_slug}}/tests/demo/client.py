@@ -1,25 +1,16 @@
 """The services' HTTP APIs, as the demo uses them; every wait has a deadline."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import aiohttp
 
+from testkit.live.waiting import until
 from tests.demo.mix import Plan
 from workspace.daprfile import App
 from workspace.errors import StackError
 
-CONCURRENCY = 32
-POLL_SECONDS = 0.25
-
-T = TypeVar("T")
-R = TypeVar("R")
 Order = dict[str, Any]
-
-
-class Timeout(StackError):
-    """Some orders have not ended; says which."""
 
 
 class Refused(StackError):
@@ -60,33 +51,16 @@ class Client:
         async with self._http.post(url, json=body, headers=headers) as response:
             return await _json(response)
 
-    async def wait_until_ended(
-        self, order_ids: Sequence[str], deadline: float, ended: Callable[[int], None]
-    ) -> list[Order]:
-        """The orders, once each has ended. Raises `Timeout` after `deadline` seconds."""
-        orders: dict[str, Order] = {}
-        try:
-            async with asyncio.timeout(deadline):
-                while len(orders) < len(order_ids):
-                    # A few at a time: to ask for all of them would be the larger part of the load.
-                    waiting = [order_id for order_id in order_ids if order_id not in orders]
-                    asked = waiting[:CONCURRENCY]
-                    for order in await each(asked, self._order):
-                        if order is not None and order["ended_at"] is not None:
-                            orders[order["order_id"]] = order
-                    ended(len(orders))
-                    if not orders.keys() >= set(asked):
-                        await asyncio.sleep(POLL_SECONDS)
-        except TimeoutError:
-            missing = [order_id for order_id in order_ids if order_id not in orders]
-            raise Timeout(
-                f"{len(missing)} of {len(order_ids)} orders have not ended after {deadline:.0f} s, "
-                f"the first of them {missing[0]}: see its steps at /orders/{missing[0]}"
-            ) from None
-        return [orders[order_id] for order_id in order_ids]
+    async def wait_until_ended(self, order_id: str, deadline: float) -> Order:
+        """The order, once it has ended. Raises `Overdue` after `deadline` seconds."""
+        order: Order = {}
 
-    async def _order(self, order_id: str) -> Order | None:
-        return await self.get("orders", f"/orders/{order_id}")
+        async def has_ended() -> bool:
+            order.update(await self.get("orders", f"/orders/{order_id}") or {})
+            return order.get("ended_at") is not None
+
+        await until(f"the end of /orders/{order_id}, which shows its steps", has_ended, deadline)
+        return order
 
 
 async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
@@ -96,14 +70,3 @@ async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
         )
     content: dict[str, Any] = await response.json()
     return content
-
-
-async def each(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R]:
-    """The results in the order of the items, with a bounded number under way."""
-    slots = asyncio.Semaphore(CONCURRENCY)
-
-    async def one(item: T) -> R:
-        async with slots:
-            return await work(item)
-
-    return await asyncio.gather(*(one(item) for item in items))

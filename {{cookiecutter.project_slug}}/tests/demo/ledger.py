@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tests.demo.client import Client, Order, each
+from testkit.live.load import each
+from tests.demo.client import Client, Order
 from tests.demo.mix import Plan, Shelf
 from tests.invariants import Ledger, Payment, Reservation, Stock
 from tests.invariants import Order as Entry

@@ -16,5 +16,4 @@ async def stocked(client: Client, run: str, style: str, kind: Kind) -> Plan:
 
 
 async def ended(client: Client, order_id: str) -> Order:
-    (order,) = await client.wait_until_ended([order_id], DEADLINE_SECONDS, lambda _: None)
-    return order
+    return await client.wait_until_ended(order_id, DEADLINE_SECONDS)
