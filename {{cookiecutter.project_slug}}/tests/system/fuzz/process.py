@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from workspace import runtime, tokens
-from workspace.daprfile import ROOT, RUN_FILE
+from workspace.daprfile import ROOT, RUN_FILE, package_of
 
 START_SECONDS = 60
 STOP_SECONDS = 10
@@ -89,8 +89,7 @@ def running(app_id: str, folder: Path) -> Iterator[Running]:
         *("--resources-path", str(ROOT / "components/state/sqlite")),
         *("--resources-path", str(folder / "broker")),
     ]
-    package = app_id.replace("-", "_")
-    uvicorn = [sys.executable, "-m", "uvicorn", "--factory", f"{package}.main:app"]
+    uvicorn = [sys.executable, "-m", "uvicorn", "--factory", f"{package_of(app_id)}.main:app"]
     uvicorn += ["--port", str(app)]
     with ExitStack() as stack:
         # A gigabyte, which pytest would keep.

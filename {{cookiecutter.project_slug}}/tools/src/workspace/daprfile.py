@@ -21,6 +21,13 @@ def _root() -> Path:
 
 
 ROOT = _root()
+
+
+def package_of(app_id: str) -> str:
+    """Of a service in Python."""
+    return app_id.replace("-", "_")
+
+
 RUN_FILE = ROOT / "dapr.yaml"
 
 
@@ -47,7 +54,7 @@ class App:
     @property
     def package(self) -> str:
         """Of a service in Python."""
-        return self.app_id.replace("-", "_")
+        return package_of(self.app_id)
 
 
 _Address = Annotated[str, Field(pattern=r":\d+$")]

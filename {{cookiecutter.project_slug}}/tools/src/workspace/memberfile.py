@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from workspace.daprfile import ROOT
+from workspace.daprfile import ROOT, package_of
 from workspace.errors import StackError
 
 SERVICES = ROOT / "services"
@@ -73,7 +73,7 @@ def or_chassis(app_id: str, services: Path = SERVICES) -> MemberFile:
 
 def require_known(app_id: str) -> None:
     """Raises `StackError` for what is no service in Python, and does not say what it is."""
-    package = app_id.replace("-", "_")
+    package = package_of(app_id)
     if of(app_id) is None and find_spec(package) is None:
         raise StackError(
             f"dapr.yaml names {app_id}, its package {package} is not installed, and there is no "

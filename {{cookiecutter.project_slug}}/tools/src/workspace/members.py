@@ -10,7 +10,7 @@ from importlib import import_module
 
 from chassis import Service, topic_of
 from workspace import foreign, memberfile
-from workspace.daprfile import App, DaprFile
+from workspace.daprfile import App, DaprFile, package_of
 from workspace.memberfile import MemberFile
 
 
@@ -69,7 +69,7 @@ def service(name: str) -> Service:
     file = memberfile.of(name)
     if file is not None:
         return foreign.compose(name, file)
-    found: Service = import_module(f"{name.replace('-', '_')}.main").compose()
+    found: Service = import_module(f"{package_of(name)}.main").compose()
     return found
 
 

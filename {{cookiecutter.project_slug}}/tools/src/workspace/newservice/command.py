@@ -9,10 +9,10 @@ from pathlib import Path
 import contracts
 from chassis.saga import Saga
 from workspace import members
-from workspace.daprfile import ROOT
+from workspace.daprfile import ROOT, package_of
 from workspace.errors import StackError
 from workspace.newservice import enlist, initiator, listener, participant
-from workspace.newservice.names import check, package_of
+from workspace.newservice.names import check
 
 
 def make(name: str, starts: str, steps: str, on: Sequence[str]) -> Path:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workspace.daprfile import ROOT, DaprFile
+from workspace.daprfile import ROOT, DaprFile, package_of
 from workspace.errors import StackError
-from workspace.newservice.names import free_port, package_of, ports
+from workspace.newservice.names import free_port, ports
 
 APP = """\
   - appID: $name

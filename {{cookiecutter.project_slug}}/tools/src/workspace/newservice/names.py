@@ -5,16 +5,12 @@ import re
 import sys
 from importlib.util import find_spec
 
-from workspace.daprfile import ROOT, DaprFile
+from workspace.daprfile import ROOT, DaprFile, package_of
 from workspace.errors import StackError
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MAX_NAME = 40
 FIRST_PORT, LAST_PORT = 8001, 8099
-
-
-def package_of(name: str) -> str:
-    return name.replace("-", "_")
 
 
 def check(name: str) -> None:
