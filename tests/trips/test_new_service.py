@@ -109,6 +109,23 @@ def test_what_cannot_be_made_is_refused_in_a_line_and_changes_nothing(
     assert (tree(folder / "services"), (folder / "dapr.yaml").read_text()) == before
 
 
+def test_where_it_cannot_be_added_to_the_run_file_nothing_is_left_of_it(folder: Path) -> None:
+    files = [folder / name for name in ("dapr.yaml", "pyproject.toml")]
+    apps = files[0].read_text()
+    files[0].write_text(apps + "# The end.\nversions: {}\n")
+    before = tree(folder / "services"), [file.read_text() for file in files]
+    try:
+        refused = run(
+            folder,
+            *("uv", "run", "--quiet", "workspace", "new-service", "fraud", "--on", "TripBooked"),
+            code=1,
+        )
+        assert "does not end with its list of apps" in refused.stderr
+        assert (tree(folder / "services"), [file.read_text() for file in files]) == before
+    finally:
+        files[0].write_text(apps)
+
+
 def test_trips_are_booked_and_cancelled_on_real_sidecars_in_each_style(folder: Path) -> None:
     # Those of the example take as long to start again.
     run_file = folder / "dapr.yaml"

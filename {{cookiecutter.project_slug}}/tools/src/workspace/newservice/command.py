@@ -1,9 +1,11 @@
 """Make one more service, and add it to the files that name all of them."""
 
 import logging
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import contracts
@@ -22,12 +24,17 @@ def make(name: str, starts: str, steps: str, on: Sequence[str]) -> Path:
     check(name)
     files = _files(name, starts, steps, on)
     folder = ROOT / "services" / name
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-    _tidy(folder)
-    enlist.project(name)
-    enlist.run_file(name, {"DEFAULT_STYLE": "choreography"} if starts else {})
+    project = ROOT / "pyproject.toml"
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, folder)
+        for path, text in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        _tidy(folder)
+        undo.callback(project.write_text, project.read_text())
+        enlist.project(name)
+        enlist.run_file(name, {"DEFAULT_STYLE": "choreography"} if starts else {})
+        undo.pop_all()
     return folder
 
 
