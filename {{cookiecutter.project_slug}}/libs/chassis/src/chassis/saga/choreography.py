@@ -42,6 +42,9 @@ class Choreography:
     def goes_on(self, progress: Progress) -> bool:
         return True
 
+    async def look_at(self, progress: Progress) -> None:
+        """It has no time limits: nobody is waited for."""
+
     async def _start(self, started: Message, tx: Transaction) -> Message | None:
         return self._end(await self._records.start(*start_of(started), self.style, tx), tx)
 

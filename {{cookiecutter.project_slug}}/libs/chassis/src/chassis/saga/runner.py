@@ -63,6 +63,9 @@ class Runner(Protocol):
     def goes_on(self, progress: Progress) -> bool:
         """Whether a process of its style has begun on its engine."""
 
+    async def look_at(self, progress: Progress) -> None:
+        """Keep its time limits: the sweep has found that it has not ended. Raises `Unavailable`."""
+
 
 def start_event(service: Initiator, saga: Saga, started: Message) -> CloudEvent:
     """Idempotency: the same id however often the process is begun."""

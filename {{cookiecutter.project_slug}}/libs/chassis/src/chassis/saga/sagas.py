@@ -5,7 +5,6 @@ import logging
 from chassis.errors import Rejected
 from chassis.messages import Message
 from chassis.saga.declaration import Saga
-from chassis.saga.hybrid import Hybrid
 from chassis.saga.progress import Progress
 from chassis.saga.records import Records, all_unfinished, saga_of
 from chassis.saga.runner import Initiator, Runner
@@ -40,15 +39,13 @@ class Sagas:
         return Records(saga, self.unfinished, self._service.settings.inbox_ttl_seconds)
 
     async def _look_at(self, key: str, progress: Progress) -> None:
-        """Only the process manager has time limits of its own: workflows have their engine's."""
         if progress.style is None:
             return
         name, style = saga_of(key), progress.style
         runner = self._runners.get((name, style))
-        goes_on = runner is not None and runner.goes_on(progress)
-        if goes_on and isinstance(runner, Hybrid):
+        if runner is not None and runner.goes_on(progress):
             await runner.look_at(progress)
-        elif not goes_on and (name, style) not in self._missed:
+        elif (name, style) not in self._missed:
             # Once, not for each of them in each sweep.
             self._missed.add((name, style))
             log.error(

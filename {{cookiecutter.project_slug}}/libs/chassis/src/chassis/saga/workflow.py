@@ -109,6 +109,9 @@ class WorkflowRunner:
     def goes_on(self, progress: Progress) -> bool:
         return not progress.asked
 
+    async def look_at(self, progress: Progress) -> None:
+        """Its engine keeps the time limits."""
+
     async def _start(self, started: Message, tx: Transaction) -> None:
         await self.records.start(*start_of(started), self.style, tx)
 
