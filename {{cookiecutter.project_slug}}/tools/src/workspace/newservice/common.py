@@ -61,17 +61,21 @@ def test_it_is_composed() -> None:
 """
 
 
-def files(name: str, package: str, about: str, main: Mapping[str, str]) -> dict[str, str]:
-    """By path, below the folder of the service."""
+def names(name: str, package: str) -> dict[str, str]:
+    """What a service is called, by the names that stand for it in a template."""
     title = name.replace("-", " ").capitalize()
-    known = {
+    return {
         "name": name,
         "package": package,
         "Title": title,
         "Settings": f"{title.title().replace(' ', '')}Settings",
-        "member": "{ workspace = true }",
-        **main,
     }
+
+
+def files(name: str, package: str, about: str, main: Mapping[str, str]) -> dict[str, str]:
+    """By path, below the folder of the service."""
+    known = {**names(name, package), "member": "{ workspace = true }", **main}
+    title = known["Title"]
     return {
         path: Template(text).substitute(known)
         for path, text in {

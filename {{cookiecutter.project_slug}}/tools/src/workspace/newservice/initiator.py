@@ -162,13 +162,8 @@ def files(
     taken = [field for field in written if field != id]
     is_uuid = fields(start)[id].annotation is UUID
     derived = f'derived_id("{noun}", key)'
-    title = name.replace("-", " ").capitalize()
     origins = {line for field in taken for line in _origins(written[field][1])}
-    known = {
-        "name": name,
-        "package": package,
-        "Title": title,
-        "Settings": f"{title.title().replace(' ', '')}Settings",
+    known = common.names(name, package) | {
         "noun": noun,
         "SAGA": noun.upper(),
         "Start": start.__name__,

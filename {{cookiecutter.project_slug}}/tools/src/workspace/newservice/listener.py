@@ -119,10 +119,7 @@ def test_whatever_fails_the_event_is_noted() -> None:
 
 def files(name: str, package: str, events: Sequence[type[Message]]) -> dict[str, str]:
     """By path, below the folder of the service."""
-    known = {
-        "name": name,
-        "package": package,
-        "Title": name.replace("-", " ").capitalize(),
+    known = common.names(name, package) | {
         "imports": imports(events),
         "examples": ", ".join(f"example({event.__name__})" for event in events),
     }

@@ -176,9 +176,7 @@ def files(name: str, package: str, sagas: Sequence[Saga], field: str) -> dict[st
     """By path, below the folder of the service. `field`: the id of a process in its messages."""
     steps = [(saga, step) for saga in sagas for step in saga.steps if step.at == name]
     source = f"src/{package}"
-    known = {
-        "name": name,
-        "package": package,
+    known = common.names(name, package) | {
         "imports": imports(_messages(steps)),
         # Not the name of the package, which a test imports from.
         "fixture": "service",

@@ -62,9 +62,7 @@ def compose(app: App) -> Service:
     )
     ports = beside_sidecar(settings)
     ports = replace(ports, engine=OnlyClient(ports.engine))
-    composed: Callable[[Ports], Service] = import_module(
-        f"{app.app_id.replace('-', '_')}.main"
-    ).compose
+    composed: Callable[[Ports], Service] = import_module(f"{app.package}.main").compose
     with quiet():
         return composed(ports)
 
