@@ -88,6 +88,11 @@ def running() -> list[str]:
     return [started.name for started in _remembered() if started.members]
 
 
+def members() -> list[psutil.Process]:
+    """All processes of what runs."""
+    return [process for started in _remembered() for process in started.members]
+
+
 def require_alive(name: str, process: psutil.Process) -> None:
     """Raises `StackError` with the end of the log if the process has ended."""
     if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:

@@ -11,13 +11,24 @@ from functools import partial
 import psutil
 from rich.console import Console
 
-from workspace import memberfile, ports, processes, profiles, runtime, sidecars, streams, tokens
+from workspace import (
+    launcher,
+    memberfile,
+    ports,
+    processes,
+    profiles,
+    runtime,
+    sidecars,
+    streams,
+    tokens,
+)
 from workspace.daprfile import ROOT, App, DaprFile
 from workspace.errors import StackError
 
 console = Console(stderr=True, highlight=False)
 
 REDIS_PORT = 6379
+PLACEMENT_HEALTH, SCHEDULER_HEALTH = 9111, 9113
 #: The process that runs all services: `dapr run -f .`.
 SERVICES = "dapr"
 START_SECONDS = 90
@@ -54,7 +65,7 @@ def up() -> None:
     )
     try:
         # The environment of `dapr run` reaches sidecars and apps.
-        environment = found.environment | tokens.read()
+        environment = found.environment | launcher.environment(found) | tokens.read()
         for profile in used:
             environment |= profile.environment
         _start_servers(found, file, used)
@@ -180,9 +191,8 @@ def _valkey() -> list[str]:
 def _placement(found: runtime.Runtime, port: int) -> list[str] | None:
     # Their health and metrics ports default to the same ones. All ports that we choose are below
     # 32768: above, an outgoing connection may hold one.
-    return _control_plane(
-        found, "placement", port, "--healthz-port", "9111", "--metrics-port", "9112"
-    )
+    ports = ("--healthz-port", str(PLACEMENT_HEALTH), "--metrics-port", "9112")
+    return _control_plane(found, "placement", port, *ports)
 
 
 def _scheduler(found: runtime.Runtime, port: int) -> list[str] | None:
@@ -191,7 +201,8 @@ def _scheduler(found: runtime.Runtime, port: int) -> list[str] | None:
         found,
         "scheduler",
         port,
-        *("--healthz-port", "9113", "--metrics-port", "9114", "--etcd-data-dir", data),
+        *("--healthz-port", str(SCHEDULER_HEALTH), "--metrics-port", "9114"),
+        *("--etcd-data-dir", data),
     )
 
 
@@ -199,4 +210,6 @@ def _control_plane(found: runtime.Runtime, name: str, port: int, *flags: str) ->
     binary = found.binary(name)
     if binary is None:
         return None
-    return [str(binary), "--port", str(port), "--listen-address", "127.0.0.1", *flags]
+    # Their health ports stay on all addresses: Dapr 1.18.2 ignores --healthz-listen-address.
+    local = [f"--{which}listen-address={launcher.LOOPBACK}" for which in ("", "metrics-")]
+    return [str(binary), "--port", str(port), *local, *flags]
