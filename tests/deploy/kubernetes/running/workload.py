@@ -50,7 +50,8 @@ class Workload:
         given = {"urls": self._urls(), "name": name, "count": count, "seconds": seconds}
         with tempfile.TemporaryFile("w+") as errors:
             driver = subprocess.Popen(
-                [self.workspace / ".venv" / "bin" / "python", DRIVER],
+                # Not this folder's modules: it has a `dapr.py`.
+                [self.workspace / ".venv" / "bin" / "python", "-P", DRIVER],
                 cwd=self.workspace,
                 env={"PYTHONPATH": str(self.workspace), "PYTHONDONTWRITEBYTECODE": "1"},
                 stdin=subprocess.PIPE,
