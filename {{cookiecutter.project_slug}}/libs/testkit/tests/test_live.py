@@ -1,6 +1,7 @@
 """What faults and demo derive from a declaration, and how they judge an initiator's records."""
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 
@@ -8,7 +9,9 @@ from chassis.messages import topic_of
 from chassis.saga import Progress, Recorded, Saga, State, Style
 from testkit.demo.command import settled_violations
 from testkit.faults.catalogue.kills import leading_to, undoing
-from testkit.live import Declared, Door, records
+from testkit.live import Declared, Door, Plan, records
+from testkit.live.door import Examples, Started
+from testkit.live.load import Load
 from testkit.sagas import violations
 from testkit.trips import TOUR, TRIP, TRIP_ID, PaymentRefused, PayTrip
 
@@ -85,3 +88,41 @@ async def test_the_demo_waits_for_a_reply_that_is_recorded_after_the_end() -> No
     seen = view(State.CANCELLED, *UNDONE[1:], failed_step="PayTrip")
     assert violations(TRIP, records.evidence(TRIPS, {TRIP_ID: seen}))
     assert await settled_violations(Late(), {TRIP_ID: seen}) == []
+
+
+class Begins(Examples):
+    """Without a sidecar: each is accepted as it is begun."""
+
+    def __init__(self) -> None:
+        Door.__init__(self, TRIPS, {})
+        self.prepared = 0
+
+    async def prepare(self, run: str, count: int) -> None:
+        self.prepared = count
+
+    async def begin(self, plan: Plan) -> str:
+        return plan.key
+
+
+def test_styles_differ_in_the_ids_of_their_examples_and_not_in_the_contents() -> None:
+    door = Begins()
+    one, other = (door.plans("run", style, 5) for style in (Style.CHOREOGRAPHY, Style.HYBRID))
+    assert not {each.key for each in one} & {each.key for each in other}
+    assert [contents(each) for each in one] == [contents(each) for each in other]
+    assert len({str(contents(each)) for each in one}) > 1
+
+
+def contents(plan: Started) -> dict[str, object]:
+    data = plan.message.model_dump(mode="json")
+    del data["trip"]
+    return data
+
+
+async def test_a_load_that_reaches_too_little_is_begun_up_to_four_times() -> None:
+    door = Begins()
+    load = Load(door, "run", Style.HYBRID, 4, Random(1))
+    await load.prepare()
+    for _ in range(8):
+        load.more()
+    await load.all_accepted()
+    assert (len(load.ids), door.prepared) == (16, 16)

@@ -21,6 +21,8 @@ from workspace import ports, processes
 
 #: An altered process that is to die at its nth message; far fewer seconds are needed.
 DIES_WITHIN_SECONDS = 60
+#: Rules may refuse most processes before they reach it: then more are begun, so often.
+MORE_SECONDS = 8
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,16 @@ class Scene:
                     self.altered(crash.service, crash.at, nth=crash.nth, topics=crash.topics)
                 )
             self.load.begin(part)
-            await asyncio.gather(*(self._back_again(crash) for crash in crashes))
+            more = asyncio.create_task(self._more())
+            try:
+                await asyncio.gather(*(self._back_again(crash) for crash in crashes))
+            finally:
+                more.cancel()
+
+    async def _more(self) -> None:
+        while True:
+            await asyncio.sleep(MORE_SECONDS)
+            self.load.more()
 
     async def _back_again(self, crash: Crash) -> None:
         app = self.parts.apps[crash.service]
@@ -86,7 +97,8 @@ class Scene:
             raise Overdue(
                 f"{crash.service} was not killed: it did not {crash.at.removeprefix('kill-')} "
                 f"{' or '.join(crash.topics) or 'a message'} {crash.nth} times in "
-                f"{DIES_WITHIN_SECONDS} s; begin more processes, or other ones in tests/plans.py"
+                f"{DIES_WITHIN_SECONDS} s of {len(self.load.plans)} processes; begin others, "
+                "by a door in tests/plans.py"
             ) from overdue
         self.injected += marks(app)
         await app.restart()

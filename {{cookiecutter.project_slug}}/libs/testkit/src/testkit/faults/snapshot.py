@@ -17,7 +17,7 @@ from chassis.saga.records import record_key
 from chassis.transaction import adapter
 from testkit.faults.scene import Scene
 from testkit.faults.streams import Event
-from testkit.live import records
+from testkit.live import letters, records
 from testkit.sagas import Evidence, Message, Outcome, Process, Sent
 from workspace.daprfile import ROOT
 
@@ -42,6 +42,7 @@ async def take(scene: Scene) -> Evidence:
     )
     processes = {id: _process(saga, id, stored, events) for id in ids}
     published = [(service, event) for event in events for service in event.services]
+    kept = [each async for each in letters.each(scene.parts.file.apps)]
     return Evidence(
         deadline=records.DEADLINE_SECONDS,
         in_order=records.in_order(scene.declared, processes),
@@ -55,6 +56,11 @@ async def take(scene: Scene) -> Evidence:
             _message(service, event)
             for service, event in published
             if event.inbox_key in stored.inboxes[service]
+        ),
+        dead_letters=frozenset(
+            Message(service, letter["topic"] or "", letter["event_id"] or "", letter["subject"])
+            for service, letter in kept
+            if letter["subject"] in ids
         ),
     )
 

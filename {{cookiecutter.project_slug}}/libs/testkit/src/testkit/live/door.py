@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from random import Random
 from typing import Protocol
 
+from pydantic import ValidationError
+
 from chassis.errors import Unavailable
 from chassis.messages import Message
 from chassis.saga import Progress, Style
@@ -106,7 +108,7 @@ class Examples(Door):
     def plans(self, run: str, style: Style, count: int) -> Sequence[Started]:
         random = Random(f"{run} {style}")
         started_by = self.declared.saga.started_by
-        messages = [example(started_by, random.randrange(SEEDS)) for _ in range(count)]
+        messages = [_start(started_by, each, random.randrange(SEEDS)) for each in range(count)]
         if len({message.subject for message in messages}) < count:
             raise StackError(
                 f"examples of {started_by.__name__} have the same subject, so they are one "
@@ -121,6 +123,22 @@ class Examples(Door):
         except (Unavailable, TimeoutError) as error:
             raise Away(f"{plan.key} was not begun: {error!r}") from error
         return plan.message.subject
+
+
+def _start(started_by: type[Message], contents: int, identity: int) -> Message:
+    """An example with the id of another one, so that styles do not differ in the contents."""
+    one, other = (example(started_by, each) for each in (contents, identity))
+    said, ids = (each.model_dump(mode="json") for each in (one, other))
+
+    def is_of_the_id(field: str) -> bool:
+        try:
+            changed = started_by.model_validate({**said, field: ids[field]})
+        except ValidationError:
+            return False
+        return changed.subject != one.subject
+
+    own = {field: ids[field] for field in said if is_of_the_id(field)}
+    return started_by.model_validate({**said, **own})
 
 
 def door_of(declared: Declared, apps: Mapping[str, App]) -> Door:

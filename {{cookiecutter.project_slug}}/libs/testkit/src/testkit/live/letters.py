@@ -1,7 +1,8 @@
 """The dead letters that the services keep, and what is kept there because it is tried again."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import aiohttp
 
@@ -15,16 +16,23 @@ RETRYING = "retrying"
 async def kinds(apps: Mapping[str, App]) -> Counter[str]:
     """How many there are of each kind. Raises `aiohttp.ClientError` if a service is away."""
     found: Counter[str] = Counter()
+    async for _, letter in each(apps):
+        found[letter["kind"]] += 1
+    return found
+
+
+async def each(apps: Mapping[str, App]) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+    """The service and the summary of each. Raises as `kinds` does."""
     async with aiohttp.ClientSession(timeout=TIMEOUT, headers=app_headers()) as http:
-        for app in apps.values():
+        for name, app in apps.items():
             page: int | None = 0
             while page is not None:
                 url, params = f"{app.url}/dead-letters", {"page": page}
                 async with http.get(url, params=params, raise_for_status=True) as response:
                     listed = await response.json()
-                found.update(letter["kind"] for letter in listed["letters"])
+                for letter in listed["letters"]:
+                    yield name, letter
                 page = listed["next_page"]
-    return found
 
 
 async def count(apps: Mapping[str, App]) -> int:

@@ -18,6 +18,8 @@ BEGINNING_SECONDS = 4.0
 ACCEPT_SECONDS = 150
 AGAIN_SECONDS = 0.25
 CONCURRENCY = 32
+#: So many times the plans may be begun by a fault that too few of them reach.
+MOST = 4
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,7 +30,8 @@ class Load:
 
     def __init__(self, door: Door, run: str, style: Style, count: int, random: Random) -> None:
         self.door, self.run, self.count = door, run, count
-        self.plans = list(door.plans(run, style, count))
+        plans = door.plans(run, style, count * MOST)
+        self.plans, self._spare = list(plans[:count]), list(plans[count:])
         random.shuffle(self.plans)
         #: By the key of its plan.
         self.ids: dict[str, str] = {}
@@ -39,7 +42,7 @@ class Load:
         self._begun = 0
 
     async def prepare(self) -> None:
-        await again("what the plans need", partial(self.door.prepare, self.run, self.count))
+        await again("what the plans need", partial(self.door.prepare, self.run, self.count * MOST))
 
     def begin(self, part: float = 1.0) -> None:
         """Begin processes up to this part of all, in the background; see `all_accepted`."""
@@ -47,6 +50,13 @@ class Load:
         plans, self._begun = self.plans[self._begun : upto], max(self._begun, upto)
         if plans:
             self._beginning.append(asyncio.create_task(self._begin(plans)))
+
+    def more(self) -> None:
+        """Plan half as many again, and begin all that are planned; at most `MOST` times."""
+        more = self.count // 2 + 1
+        self.plans += self._spare[:more]
+        del self._spare[:more]
+        self.begin()
 
     async def accepted(self, count: int) -> None:
         """Once so many are accepted. Raises `Overdue`."""
