@@ -2,7 +2,8 @@
 
 Rejected            permanent: it becomes a dead letter at once
 ├── UsedBefore      its id was used before, for other content
-└── Undone          its step was undone before it came
+├── Undone          its step was undone before it came
+└── Over            its process has ended, or is run by somebody else
 Unavailable         transient: it is tried again
 ├── Refused         the sidecar answered with an error
 │   └── TooLarge    more than it takes or gives in one call
@@ -27,6 +28,10 @@ class Undone(Rejected):
     def __init__(self, topic: str, subject: str) -> None:
         super().__init__(f"{topic} of {subject} was undone before it came")
         self.topic = topic
+
+
+class Over(Rejected):
+    """The process has ended, or is run by somebody else: nothing more is to be done for it here."""
 
 
 class StaleWrite(Exception):

@@ -13,7 +13,7 @@ from grpc.aio import AioRpcError
 from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent
-from chassis.errors import Rejected, TooLarge, Unavailable
+from chassis.errors import Over, Rejected, TooLarge, Unavailable
 from chassis.late_responses import REFUSED
 from chassis.logs import about
 from chassis.ports import Engine, Worker, WorkflowClient
@@ -194,9 +194,8 @@ class WorkflowHost:
                         cause,
                         exc_info=is_bug,
                     )
-                    raise (Rejected if isinstance(error, Rejected) else Unavailable)(
-                        cause
-                    ) from None
+                    kinds = (kind for kind in (Over, Rejected) if isinstance(error, kind))
+                    raise next(kinds, Unavailable)(cause) from None
             return result.model_dump(mode="json")
 
         return run

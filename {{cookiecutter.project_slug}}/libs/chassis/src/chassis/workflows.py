@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_type_hints
 from dapr.ext.workflow import DaprWorkflowContext, when_any
 from pydantic import BaseModel
 
-from chassis.errors import Rejected, Unavailable
+from chassis.errors import Over, Rejected, Unavailable
 from chassis.handlers import M, by_type
 from chassis.messages import Message
 
@@ -104,8 +104,8 @@ class Calls:
             raise Unavailable(f"{name_of(activity)} has not ended in time")
         if attempt.is_failed:
             details = attempt.get_exception().details
-            failed = Rejected if details.error_type == Rejected.__name__ else Unavailable
-            raise failed(details.message)
+            kinds = (kind for kind in (Over, Rejected) if kind.__name__ == details.error_type)
+            raise next(kinds, Unavailable)(details.message)
         return model.model_validate(attempt.get_result())
 
     def _timer(self) -> Any:

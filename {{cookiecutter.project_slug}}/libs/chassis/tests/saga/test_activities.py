@@ -2,17 +2,20 @@
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from chassis import CloudEvent, CommandRefused, Unavailable, envelope, read
+from chassis.errors import Over
 from chassis.handlers import by_type
 from chassis.messages import Message
 from chassis.saga import HybridWorkflow, Orchestration, Progress, Retry, State, Style
 from chassis.saga.asking import Question, Start
 from chassis.saga.hybrid_workflow import send_command
 from chassis.saga.orchestration import ask_participant
+from chassis.saga.styles import Engine
 from chassis.saga.workflow import Ended, record_end
 from testkit import running
 from testkit.ports import NoParticipants
@@ -108,6 +111,87 @@ async def test_a_workflow_does_not_begin_again_once_its_process_is_known(
     for _ in range(2):
         await trips.sagas.begin(TRIP, style, say(TRIP.started_by))
     assert len(trips.engine.begun) == 1
+
+
+@pytest.mark.parametrize("style", WORKFLOWS)
+async def test_no_workflow_begins_without_a_record_of_its_process(
+    trips: Trips, style: Style
+) -> None:
+    trips.memory.failures = [Unavailable("the store is away")]
+    with pytest.raises(Unavailable):
+        await trips.sagas.begin(TRIP, style, say(TRIP.started_by))
+    assert not trips.engine.begun
+
+
+async def sweep(trips: Trips) -> None:
+    """A while after the process has begun."""
+    progress = process(trips)
+    assert progress.started_at is not None
+    earlier = progress.started_at - timedelta(seconds=15)
+    trips.memory.put(f"process:{TRIP.name}:{TRIP_ID}", replace(progress, started_at=earlier))
+    trips.sagas.unfinished.sweep_seconds = 0
+    await trips.sagas.unfinished.sweep(trips.store, trips.clock.now())
+
+
+@pytest.mark.parametrize("style", WORKFLOWS)
+async def test_a_workflow_that_could_not_begin_is_begun_by_a_sweep(
+    trips: Trips, style: Style
+) -> None:
+    trips.engine.failures = [ConnectionError("the engine is away")]
+    with pytest.raises(ConnectionError):
+        await trips.sagas.begin(TRIP, style, say(TRIP.started_by))
+    trips.engine.begun.clear()
+    await sweep(trips)
+    assert trips.engine.begun == [(f"trip-requested-{style}", WORKFLOW_ID)]
+
+
+@pytest.mark.parametrize("style", WORKFLOWS)
+async def test_a_workflow_that_has_a_reply_is_not_begun_by_a_sweep(
+    trips: Trips, style: Style
+) -> None:
+    await trips.sagas.begin(TRIP, style, say(TRIP.started_by))
+    await trips.reply(RoomBooked)
+    await sweep(trips)
+    assert len(trips.engine.begun) == 1
+
+
+PAYING = QUESTION.model_copy(update={"name": "PayTrip", "participant": "billing"})
+
+
+async def test_what_is_not_of_the_first_stage_is_asked_without_a_look_at_the_record(
+    trips: Trips,
+) -> None:
+    trips.memory.reads.clear()
+    await send_command(PAYING, trips)
+    assert not trips.memory.reads
+
+
+async def test_a_workflow_whose_process_has_ended_asks_nobody(trips: Trips) -> None:
+    await record_end(ended(say(TripBooked)), trips)
+    for activity in (ask_participant, send_command):
+        with pytest.raises(Over, match="has ended: completed"):
+            await activity(QUESTION, trips)
+    assert not trips.sent("book-room")
+
+
+async def test_a_workflow_whose_process_runs_in_another_style_asks_nobody(trips: Trips) -> None:
+    await trips.sagas.begin(TRIP, Style.HYBRID, say(TRIP.started_by))
+    with pytest.raises(Over, match="runs as hybrid, on workflow"):
+        await ask_participant(QUESTION, trips)
+    assert await send_command(QUESTION, trips) == QUESTION
+
+
+@pytest.mark.parametrize("reply", [RoomBooked, CommandRefused(subject=TRIP_ID, reason="no")])
+async def test_no_reply_to_the_process_manager_is_handed_to_a_workflow(
+    trips: Trips, reply: type[Message] | Message
+) -> None:
+    trips.memory.put(
+        f"process:{TRIP.name}:{TRIP_ID}", Progress(TRIP_ID, Style.HYBRID, Engine.MANAGER)
+    )
+    for _ in range(2):
+        await trips.reply(reply)
+    assert not trips.engine.raised
+    assert events(trips) == (["RoomBooked"] if reply is RoomBooked else [])
 
 
 @pytest.mark.parametrize("style", WORKFLOWS)

@@ -1,11 +1,13 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from chassis.cloudevents import envelope
 from chassis.errors import Unavailable
 from chassis.messages import Message, topic_of
-from chassis.saga import Choreography, State, Style
+from chassis.saga import Choreography, Hybrid, State, Style
 from chassis.unfinished import Page
 from testkit import running
 from testkit.trip_service import Trips
@@ -24,6 +26,7 @@ from testkit.trips import (
     say,
 )
 
+NOW = datetime.now(UTC)
 ALL = (RoomBooked, DepositHeld, TripPaid, VoucherSent, RoomConfirmed)
 
 
@@ -54,11 +57,84 @@ async def test_what_starts_a_process_is_published_and_recorded(trips: Trips) -> 
     assert (progress.style, progress.state) == (Style.CHOREOGRAPHY, State.RUNNING)
 
 
-async def test_a_process_whose_start_is_not_published_has_not_begun(trips: Trips) -> None:
+async def test_nothing_is_published_of_a_process_that_is_not_recorded(trips: Trips) -> None:
+    trips.memory.failures = [Unavailable("the store is away")]
+    with pytest.raises(Unavailable):
+        await begin(trips)
+    assert not trips.sent("trip-requested")
+
+
+async def test_nothing_is_published_of_a_process_that_the_full_list_refuses(trips: Trips) -> None:
+    trips.sagas.unfinished.max_pages = 0
+    with pytest.raises(Unavailable, match="no other one begins"):
+        await begin(trips)
+    assert not trips.sent("trip-requested")
+    assert trips.progress() is None
+
+
+async def begin_in_vain(trips: Trips) -> None:
     trips.bus.failures = [Unavailable("the broker is away")]
     with pytest.raises(Unavailable):
         await begin(trips)
-    assert trips.progress() is None
+
+
+async def sweep(trips: Trips, after: timedelta = timedelta(seconds=15)) -> None:
+    """As each replica does. The process seems to have begun so long ago."""
+    progress = trips.progress()
+    assert progress is not None
+    assert progress.started_at is not None
+    asked = tuple(replace(each, since=each.since - after, due=NOW) for each in progress.asked)
+    trips.memory.put(
+        f"process:{TRIP.name}:{TRIP_ID}",
+        replace(progress, started_at=progress.started_at - after, asked=asked),
+    )
+    trips.sagas.unfinished.sweep_seconds = 0
+    await trips.sagas.unfinished.sweep(trips.store, trips.clock.now())
+
+
+async def test_a_start_that_could_not_be_published_is_published_by_a_sweep(trips: Trips) -> None:
+    await begin_in_vain(trips)
+    await sweep(trips)
+    (event,) = trips.sent("trip-requested")
+    assert (event.subject, event.source) == (TRIP_ID, "trips")
+    assert event.data == say(TRIP.started_by).model_dump(mode="json")
+
+
+async def test_a_start_is_published_again_as_it_was_until_somebody_replies(trips: Trips) -> None:
+    await begin(trips)
+    await sweep(trips)
+    await sweep(trips)
+    first, *others = trips.sent("trip-requested")
+    assert [(each.id, each.type, each.data) for each in others] == [
+        (first.id, first.type, first.data)
+    ] * 2
+    progress = trips.progress()
+    assert progress is not None
+    (retry,) = progress.retrying
+    assert (retry.command, retry.participant, retry.attempts) == ("TripRequested", "rooms", 2)
+    await deliver(trips, RoomBooked)
+    progress = trips.progress()
+    assert progress is not None
+    assert (progress.retrying, progress.due) == ((), None)
+    await sweep(trips)
+    assert len(trips.sent("trip-requested")) == 3
+
+
+async def test_a_start_is_not_published_again_when_participants_may_have_forgotten_it(
+    trips: Trips,
+) -> None:
+    await begin(trips)
+    await sweep(trips, after=timedelta(seconds=trips.settings.inbox_ttl_seconds))
+    assert len(trips.sent("trip-requested")) == 1
+
+
+async def test_replies_to_a_process_of_another_style_do_not_end_it() -> None:
+    trips = Trips()
+    trips.sagas.run(Choreography(TRIP), Hybrid(TRIP))
+    async with running(trips):
+        await trips.sagas.begin(TRIP, Style.HYBRID, say(TRIP.started_by))
+        await deliver(trips, RoomRefused)
+    assert not trips.sent("trip-cancelled")
 
 
 async def test_what_is_begun_is_published_once_however_often_it_is_asked_for(trips: Trips) -> None:

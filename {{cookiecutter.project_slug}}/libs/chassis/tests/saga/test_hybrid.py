@@ -85,16 +85,6 @@ async def test_record_list_and_inbox_are_one_commit_before_the_process_is_accept
     ]
 
 
-async def test_what_was_begun_and_could_not_be_published_goes_on_when_it_is_begun_again(
-    trips: Trips,
-) -> None:
-    trips.bus.failures = [Unavailable("the broker is away")]
-    with pytest.raises(Unsent):
-        await begin(trips)
-    await begin(trips)
-    assert len(trips.sent("book-room")) == 1
-
-
 async def test_what_was_begun_and_could_not_be_published_is_given_by_a_sweep(trips: Trips) -> None:
     trips.bus.failures = [Unavailable("the broker is away")]
     with pytest.raises(Unsent):

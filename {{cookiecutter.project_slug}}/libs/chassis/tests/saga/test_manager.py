@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from chassis.messages import Message
-from chassis.saga import Progress, Saga, State, Step, Style
+from chassis.saga import Progress, Saga, State, Step
 from chassis.saga.declaration import MAX_REASON
 from chassis.saga.manager import FIRST_WAIT, LONGEST_WAIT, MAX_CAUSE, Given, Manager
 from testkit.trips import (
@@ -70,7 +70,7 @@ class Managed:
         self.given: list[Given] = []
         self._manager = Manager(saga, TIMEOUT)
         data = say(saga.started_by).model_dump(mode="json")
-        self.progress = Progress(TRIP_ID).start(Style.HYBRID, data, self.now, None)
+        self.progress = Progress(TRIP_ID).start(data, None, self.now, None)
         self._go_on(self._manager.advance(self.progress, self.now))
 
     def _go_on(self, step: tuple[Progress, Sequence[Given]]) -> list[Given]:
@@ -370,7 +370,7 @@ def test_replies_that_come_before_the_start_are_gone_on_from_at_the_start() -> N
     assert manager.advance(early, START) == (early, ())
     assert manager.look(early, START + TIMEOUT) == (early, ())
     data = say(TRIP.started_by).model_dump(mode="json")
-    started = early.start(Style.HYBRID, data, START, None)
+    started = early.start(data, None, START, None)
     assert names(manager.advance(started, START)[1]) == ["HoldDeposit"]
 
 

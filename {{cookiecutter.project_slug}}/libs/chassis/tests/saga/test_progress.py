@@ -2,7 +2,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any, ClassVar
 
 import pytest
@@ -11,11 +11,14 @@ from chassis.messages import Message
 from chassis.saga import Progress, Retry, Saga, State, Style, undone
 from chassis.saga.declaration import MAX_REASON
 from chassis.saga.progress import (
+    LAUNCH_AGAIN_AFTER,
     NEEDS_HUMAN_AFTER,
+    Asked,
     failure,
     is_cancelled,
     is_completed,
 )
+from chassis.saga.styles import Engine
 from testkit.trips import (
     TOUR,
     TRIP,
@@ -39,6 +42,7 @@ from testkit.trips import (
 )
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
+EVERY_WAY = list(product(Style, (None, Engine.MANAGER, Engine.WORKFLOW)))
 
 PAYING = Retry("PayTrip", "billing", 1, NOW, "HTTP 503")
 FREEING = Retry("FreeRoom", "rooms", 3, NOW, "HTTP 503")
@@ -82,7 +86,7 @@ def after(saga: Saga, messages: Iterable[tuple[Message, datetime]]) -> Progress:
     for message, at in messages:
         if isinstance(message, saga.started_by):
             data = message.model_dump(mode="json")
-            progress = progress.start(Style.CHOREOGRAPHY, data, at, None)
+            progress = progress.start(data, None, at, None)
         else:
             progress = progress.record(saga, message, at)
         progress = end(saga, progress)
@@ -141,15 +145,54 @@ def test_the_first_end_stands() -> None:
 
 def test_the_first_start_stands() -> None:
     started = known(TRIP)
-    assert started.start(Style.HYBRID, {"nights": 9}, NOW + timedelta(days=1), "trace") == started
+    assert started.start({"nights": 9}, None, NOW + timedelta(days=1), "trace") == started
 
 
 def test_a_process_that_starts_late_keeps_the_replies_that_came_before() -> None:
     before = Progress(TRIP_ID).record(TRIP, say(RoomBooked), NOW)
-    started = before.start(Style.CHOREOGRAPHY, {"guest": "ada"}, NOW, None)
+    started = before.start({"guest": "ada"}, "trip-requested.v1", NOW, None)
     assert started == replace(
-        before, style=Style.CHOREOGRAPHY, started={"guest": "ada"}, started_at=NOW
+        before, started={"guest": "ada"}, started_type="trip-requested.v1", started_at=NOW
     )
+
+
+@pytest.mark.parametrize(
+    ("progress", "runs"),
+    [
+        (Progress(TRIP_ID, Style.CHOREOGRAPHY), {(Style.CHOREOGRAPHY, None)}),
+        (Progress(TRIP_ID, Style.HYBRID, Engine.MANAGER), {(Style.HYBRID, Engine.MANAGER)}),
+        (Progress(TRIP_ID, Style.HYBRID, Engine.WORKFLOW), {(Style.HYBRID, Engine.WORKFLOW)}),
+        (Progress(TRIP_ID), set()),
+    ],
+)
+def test_a_process_is_run_in_one_style_by_one_engine(
+    progress: Progress, runs: set[tuple[Style, Engine | None]]
+) -> None:
+    assert {each for each in EVERY_WAY if progress.is_run_by(*each)} == runs
+
+
+ASKED = Asked("BookRoom", since=NOW, due=NOW)
+
+
+@pytest.mark.parametrize(
+    ("progress", "runs"),
+    [
+        (Progress(TRIP_ID, Style.ORCHESTRATION), (Style.ORCHESTRATION, Engine.WORKFLOW)),
+        (Progress(TRIP_ID, Style.HYBRID), (Style.HYBRID, Engine.WORKFLOW)),
+        (Progress(TRIP_ID, Style.HYBRID, asked=(ASKED,)), (Style.HYBRID, Engine.MANAGER)),
+    ],
+)
+def test_of_an_older_release_only_the_process_manager_has_asked(
+    progress: Progress, runs: tuple[Style, Engine]
+) -> None:
+    assert [each for each in EVERY_WAY if progress.is_run_by(*each)] == [runs]
+
+
+def test_what_nobody_has_replied_to_is_due_soon_after_its_start() -> None:
+    started = Progress(TRIP_ID, Style.ORCHESTRATION).start({}, "trip-requested.v1", NOW, None)
+    assert started.due == NOW + LAUNCH_AGAIN_AFTER
+    assert started.record(TRIP, say(RoomBooked), NOW).due is None
+    assert started.end(State.COMPLETED, NOW).due is None
 
 
 class VoucherSentV1(TripMessage):

@@ -13,7 +13,7 @@ from chassis.saga import HybridWorkflow, Orchestration, Retry, Saga, Style
 from chassis.saga.asking import Question, Start
 from chassis.saga.declaration import MAX_REASON
 from chassis.saga.manager import MAX_CAUSE
-from chassis.saga.workflow import Ended
+from chassis.saga.workflow import Ended, LeftAlone
 from testkit import ActivityCall, EventWait, Played, activity_failed, play
 from testkit.trips import (
     TOUR,
@@ -425,6 +425,22 @@ def test_an_error_of_anybody_in_between_is_no_refusal(kind: str) -> None:
     played = play_in(Style.ORCHESTRATION, in_between)
     assert topics(played)[1:] == ["hold-deposit", "return-deposit", "free-room"]
     assert cancelled(played) == ("HoldDeposit", "HTTP 403: RBAC: access denied")
+
+
+@pytest.mark.parametrize("activity", ["ask_participant", "send_command"])
+@pytest.mark.parametrize("saga", [TRIP, TOUR], ids=lambda saga: saga.name)
+def test_a_workflow_of_a_process_that_is_over_asks_for_nothing_more(
+    activity: str, saga: Saga
+) -> None:
+    def over(asked: ActivityCall | EventWait) -> Any:
+        assert isinstance(asked, ActivityCall)
+        raise activity_failed("the process has ended", "Over")
+
+    style = Style.ORCHESTRATION if activity == "ask_participant" else Style.HYBRID
+    played = play_in(style, over, saga)
+    result: BaseModel = played.result
+    assert result == LeftAlone(id=TRIP_ID, why="the process has ended")
+    assert [each.name for each in played.asked] == [activity]
 
 
 def test_hybrid_takes_no_reply_but_the_one_to_the_command_that_it_waits_for() -> None:

@@ -7,11 +7,8 @@ crash.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
 
-from pydantic import BaseModel
-
-from chassis.cloudevents import CloudEvent, derived_id, envelope
+from chassis.cloudevents import CloudEvent, derived_id
 from chassis.handlers import Handlers, Outcome, Request, returns, step
 from chassis.inbox import to_its_topic
 from chassis.messages import Message, topic_of
@@ -19,26 +16,15 @@ from chassis.refusal import CommandRefused
 from chassis.saga.declaration import Saga
 from chassis.saga.manager import Given, Manager
 from chassis.saga.progress import Asked, Progress, State
-from chassis.saga.records import Records, start_of
-from chassis.saga.runner import Initiator, start_event
-from chassis.saga.styles import Style
+from chassis.saga.records import Records
+from chassis.saga.runner import Initiator, LookAt, look_event, start_event
+from chassis.saga.styles import Engine, Style
 from chassis.transaction import Transaction
-
-
-class LookAt(BaseModel):
-    """The message of the sweep: see what of the process is late."""
-
-    version: ClassVar[int] = 1
-
-    id: str
-
-    @property
-    def subject(self) -> str:
-        return self.id
 
 
 class Hybrid:
     style = Style.HYBRID
+    engine: Engine | None = Engine.MANAGER
 
     def __init__(self, saga: Saga) -> None:
         self.saga = saga
@@ -58,35 +44,14 @@ class Hybrid:
         return Manager(self.saga, self._service.settings.step_timeout)
 
     async def begin(self, started: Message) -> None:
-        """Record the process and give its first commands. Then it is accepted."""
-        service = self._service
-        known = await service.look_up(self._records.key(started.subject), Progress)
-        if (
-            known is not None
-            and known.started is not None
-            and not (self._runs(known) and self.goes_on(known))
-        ):
-            return
+        """Record the process and its first commands, which are published. Then it is accepted."""
         # One commit: the record, and its place in the list that is swept for what is late.
-        event = start_event(service, self.saga, started)
-        await service.processor.process(event, step(self._start, self.saga.started_by))
-
-    def goes_on(self, progress: Progress) -> bool:
-        """A process that has begun here, and not ended, has asked for something.
-
-        A workflow gives its commands under other ids, so each would be carried out twice.
-        """
-        return progress.started is None or bool(progress.asked)
-
-    def _runs(self, progress: Progress) -> bool:
-        """Whether the process is this runner's: it may have been begun in another style."""
-        return not progress.has_ended and progress.style is self.style
+        event = start_event(self._service, self.saga, started)
+        await self._service.processor.process(event, step(self._start, self.saga.started_by))
 
     async def _start(self, started: Message, tx: Transaction) -> Outcome:
-        progress = await self._records.start(*start_of(started), self.style, tx)
-        if not self._runs(progress):
-            return None
-        return self._go_on(*self._manager.advance(progress, tx.now), tx)
+        progress, is_new = await self._records.start(started, self.style, self.engine, tx)
+        return self._go_on(*self._manager.advance(progress, tx.now), tx) if is_new else None
 
     async def _reply(self, reply: Message, tx: Transaction) -> Outcome:
         if isinstance(reply, CommandRefused):
@@ -98,7 +63,8 @@ class Hybrid:
         else:
             known = await self._records.load(reply.subject, tx)
             progress = self._records.record(known, reply, tx)
-            if not self.goes_on(known):
+            # A workflow gives its commands under other ids: each would be carried out twice.
+            if known.style is not None and not known.is_run_by(self.style, self.engine):
                 return None
         return self._go_on(*self._manager.advance(progress, tx.now), tx)
 
@@ -112,13 +78,7 @@ class Hybrid:
         # Of many looks few find something late: the others must not leave records in the inbox.
         if self._manager.look(progress, now) == (progress, []):
             return
-        event = envelope(
-            LookAt(id=progress.id),
-            id=derived_id(self.saga.name, progress.id, "look", now.isoformat()),
-            source=self._service.settings.app_id,
-            traceparent=progress.traceparent,
-            time=now,
-        )
+        event = look_event(self._service, self.saga, progress)
         await self._service.processor.process(event, step(self._look, LookAt))
 
     def _go_on(self, progress: Progress, given: Sequence[Given], tx: Transaction) -> Outcome:

@@ -3,16 +3,18 @@
 For who wants the engine's history; the process manager of `hybrid.py` costs a tenth of it.
 """
 
+import logging
 from collections.abc import Generator, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from dapr.ext.workflow import DaprWorkflowContext
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from chassis.cloudevents import CloudEvent
-from chassis.errors import Rejected, Unavailable
-from chassis.handlers import Handlers
+from chassis.errors import Over, Rejected, Unavailable
+from chassis.handlers import Handlers, Outcome
+from chassis.inbox import to_the_caller
 from chassis.messages import Message
 from chassis.refusal import CommandRefused
 from chassis.saga.asking import Ask, NoAnswer, Question
@@ -28,6 +30,7 @@ from chassis.saga.workflow import (
     complete,
     record_reply,
     record_retries,
+    require_ours,
     runner_of,
 )
 from chassis.transaction import Transaction
@@ -35,6 +38,21 @@ from chassis.workflows import Calls
 
 #: A message that is lost is given again so soon.
 FIRST_WAIT = timedelta(seconds=15)
+
+
+log = logging.getLogger(__name__)
+
+
+class NoWorkflow(BaseModel):
+    """The outcome of a reply to a process that no workflow runs: it is recorded, and no more."""
+
+    version: ClassVar[int] = 1
+
+    id: str
+
+    @property
+    def subject(self) -> str:
+        return self.id
 
 
 class HybridWorkflow(WorkflowRunner):
@@ -46,12 +64,18 @@ class HybridWorkflow(WorkflowRunner):
         replies = Handlers()
         replies.on(*self.saga.replies, CommandRefused, topic=self.saga.replies_topic)(self._record)
         # After the reply is recorded, it is handed to the workflow that waits for it.
-        service.await_replies(replies, None, then=self._hand_over)
+        service.await_replies(replies, to_the_caller, then=self._hand_over)
 
-    async def _record(self, reply: Message, tx: Transaction) -> None:
-        await record_reply(self, reply, tx)
+    async def _record(self, reply: Message, tx: Transaction) -> Outcome:
+        progress = await record_reply(self, reply, tx)
+        if progress.style is None or progress.is_run_by(self.style, self.engine):
+            return None
+        return NoWorkflow(id=progress.id)
 
-    async def _hand_over(self, reply: CloudEvent, _: Sequence[CloudEvent]) -> None:
+    async def _hand_over(self, reply: CloudEvent, outcomes: Sequence[CloudEvent]) -> None:
+        if outcomes:
+            log.info("no workflow waits for %s: it is another engine's", reply.type)
+            return
         id = instance_id(self.saga, reply.subject)
         await self._service.workflows.raise_event(complete(self, reply), id)
 
@@ -63,6 +87,8 @@ def _asking(ctx: DaprWorkflowContext, calls: Calls) -> Ask:
         cause = f"{question.participant} did not reply in {wait}"
         try:
             yield from calls(send_command, question, min(wait, FIRST_WAIT))
+        except Over:
+            raise
         except (Rejected, Unavailable) as error:
             # The broker may have the command all the same, and the reply to an earlier one may
             # come.
@@ -83,6 +109,7 @@ def _asking(ctx: DaprWorkflowContext, calls: Calls) -> Ask:
 @activities.activity
 async def send_command(question: Question, service: Host) -> Question:
     runner = runner_of(service, question.saga, Style.HYBRID)
+    await require_ours(question, runner, service)
     await record_retries(question, runner, service)
     await service.broker.publish(question.topic, [question.command])
     return question

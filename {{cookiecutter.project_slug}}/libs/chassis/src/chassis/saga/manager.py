@@ -37,6 +37,11 @@ class Given:
     refusals: int
 
 
+def due(asked: Asked, now: datetime, first: timedelta = FIRST_WAIT) -> datetime:
+    """When it is given again: after as long again as it is being tried."""
+    return now + min(max(first, now - asked.since), LONGEST_WAIT)
+
+
 class Manager:
     """`timeout`: how long a step that can be undone is waited for, retries included."""
 
@@ -217,10 +222,9 @@ class Manager:
         return replace(asked, due=self._due(asked, now))
 
     def _due(self, asked: Asked, now: datetime) -> datetime:
-        first = min(FIRST_WAIT, self._timeout / 4)
-        due = now + min(max(first, now - asked.since), LONGEST_WAIT)
+        again = due(asked, now, min(FIRST_WAIT, self._timeout / 4))
         # It is given up in time, however long the pause would be.
-        return min(due, asked.since + self._timeout) if self._can_be_given_up(asked) else due
+        return min(again, asked.since + self._timeout) if self._can_be_given_up(asked) else again
 
     def _shown(self, progress: Progress) -> Progress:
         retrying = tuple(

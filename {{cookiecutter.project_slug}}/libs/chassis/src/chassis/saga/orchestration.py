@@ -7,7 +7,7 @@ from typing import Any
 from dapr.ext.workflow import DaprWorkflowContext
 
 from chassis.cloudevents import CloudEvent
-from chassis.errors import Rejected, Unavailable
+from chassis.errors import Over, Rejected, Unavailable
 from chassis.handlers import Step
 from chassis.messages import Message
 from chassis.saga.asking import Ask, NoAnswer, Question
@@ -20,6 +20,7 @@ from chassis.saga.workflow import (
     complete,
     record_reply,
     record_retries,
+    require_ours,
     runner_of,
 )
 from chassis.transaction import Transaction
@@ -37,6 +38,8 @@ def _asking(ctx: DaprWorkflowContext, calls: Calls) -> Ask:
     def ask(question: Question, wait: timedelta) -> Generator[Any, Any, CloudEvent]:
         try:
             return (yield from calls.once(ask_participant, question))
+        except Over:
+            raise
         except (Rejected, Unavailable) as error:
             yield ctx.create_timer(wait)
             raise NoAnswer(str(error)) from error
@@ -48,6 +51,7 @@ def _asking(ctx: DaprWorkflowContext, calls: Calls) -> Ask:
 async def ask_participant(question: Question, service: Host) -> CloudEvent:
     """The participant's reply, recorded as a step of the process."""
     runner = runner_of(service, question.saga, Style.ORCHESTRATION)
+    await require_ours(question, runner, service)
     await record_retries(question, runner, service)
     reply = await service.participants.ask(question.participant, question.command, question.topic)
 

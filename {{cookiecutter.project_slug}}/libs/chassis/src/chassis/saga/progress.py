@@ -11,11 +11,13 @@ from typing import Any
 
 from chassis.messages import Message, name_of
 from chassis.saga.declaration import MAX_REASON, Saga, Step
-from chassis.saga.styles import Style
+from chassis.saga.styles import Engine, Style
 from chassis.text import cut
 
 #: What is tried for so long in vain is a case for a human.
 NEEDS_HUMAN_AFTER = timedelta(minutes=15)
+#: What has begun is launched once more if nothing of it is known after so long.
+LAUNCH_AGAIN_AFTER = timedelta(seconds=10)
 
 
 class State(StrEnum):
@@ -51,7 +53,10 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A command that the process manager has given, and that is not settled."""
+    """A command that the process manager has given, and that is not settled.
+
+    In choreography the message that starts the process, until its first reply.
+    """
 
     command: str
     since: datetime
@@ -74,7 +79,10 @@ class Progress:
     #: The subject of all its messages.
     id: str
     style: Style | None = None
-    #: The data of the message that started it.
+    #: None in choreography, and where an older release has begun it: see `is_run_by`.
+    engine: Engine | None = None
+    #: The type and the data of the message that started it.
+    started_type: str | None = None
     started: Mapping[str, Any] | None = None
     started_at: datetime | None = None
     traceparent: str | None = None
@@ -99,13 +107,42 @@ class Progress:
     def known(self) -> frozenset[str]:
         return frozenset(step.event for step in self.steps)
 
+    @property
+    def due(self) -> datetime | None:
+        """When the sweep has something to do: give a command, or launch it, once more."""
+        if self.has_ended:
+            return None
+        if self.asked:
+            return min(asked.due for asked in self.asked)
+        if self.started_type is None or self.started_at is None or self.steps or self.retrying:
+            return None
+        return self.started_at + LAUNCH_AGAIN_AFTER
+
+    def is_run_by(self, style: Style, engine: Engine | None) -> bool:
+        own = self.engine
+        if own is None and self.style in (Style.ORCHESTRATION, Style.HYBRID):
+            # An older release did not record it, and only the process manager asks.
+            is_managed = self.style is Style.HYBRID and self.asked
+            own = Engine.MANAGER if is_managed else Engine.WORKFLOW
+        return (self.style, own) == (style, engine)
+
     def start(
-        self, style: Style, started: Mapping[str, Any], at: datetime, traceparent: str | None
+        self,
+        started: Mapping[str, Any],
+        started_type: str | None,
+        at: datetime,
+        traceparent: str | None,
     ) -> "Progress":
         """The first start stands."""
         if self.started_at is not None:
             return self
-        return replace(self, style=style, started=started, started_at=at, traceparent=traceparent)
+        return replace(
+            self,
+            started=started,
+            started_type=started_type,
+            started_at=at,
+            traceparent=traceparent,
+        )
 
     def record(self, saga: Saga, reply: Message, at: datetime) -> "Progress":
         """Each kind of reply is one step, the earliest, so that a process has an end in bytes."""

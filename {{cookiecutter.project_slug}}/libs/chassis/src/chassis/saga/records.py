@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chassis.messages import Message
+from chassis.messages import Message, type_of
 from chassis.saga.declaration import Saga
 from chassis.saga.progress import Progress, State
-from chassis.saga.styles import Style
+from chassis.saga.styles import Engine, Style
 from chassis.transaction import Transaction
 from chassis.unfinished import Look, Unfinished
 
@@ -53,24 +53,40 @@ class Records:
         tx.put(self.key(progress.id), progress, ttl_seconds=seconds)
         return progress
 
-    async def begun(self, id: str, style: Style, tx: Transaction) -> Progress:
-        """A process that has begun, although its start may not be known here yet."""
+    async def begun(
+        self, id: str, style: Style, engine: Engine | None, tx: Transaction
+    ) -> Progress:
+        """A process that has begun: in the first style and on the first engine that says so.
+
+        Its start may not be known here yet.
+        """
         await tx.fetch(self.key(id), self._unfinished.key)
         progress = await self.load(id, tx)
-        if progress.style is None:
-            # Order matters: it is listed with its record, so none is ever missing.
-            await self._unfinished.add(self.key(id), tx)
-            progress = replace(progress, style=style)
-        return progress
+        if progress.style is not None:
+            return progress
+        # Order matters: it is listed with its record, so none is ever missing.
+        await self._unfinished.add(self.key(id), tx)
+        return replace(progress, style=style, engine=engine)
 
     async def start(
-        self, id: str, started: Mapping[str, Any], style: Style, tx: Transaction
+        self, started: Message, style: Style, engine: Engine | None, tx: Transaction
+    ) -> tuple[Progress, bool]:
+        """The process, and whether it begins with this transaction."""
+        progress = await self.begun(started.subject, style, engine, tx)
+        known = await self.load(started.subject, tx)
+        content = started.model_dump(mode="json")
+        return self.started(progress, content, type_of(type(started)), tx), known.style is None
+
+    def started(
+        self,
+        progress: Progress,
+        content: Mapping[str, Any],
+        started_type: str | None,
+        tx: Transaction,
     ) -> Progress:
-        """`started`: the data of the message that starts the process."""
-        progress = await self.begun(id, style, tx)
-        # The style in which it has begun stands, although its start was not known here.
-        style = progress.style or style
-        return self.put(progress.start(style, started, tx.cause.time, tx.cause.traceparent), tx)
+        """`content`: the data of the message that starts it."""
+        cause = tx.cause
+        return self.put(progress.start(content, started_type, cause.time, cause.traceparent), tx)
 
     def record(self, progress: Progress, reply: Message, tx: Transaction) -> Progress:
         return self.put(progress.record(self.saga, reply, tx.cause.time), tx)
@@ -95,8 +111,3 @@ class Records:
     ) -> None:
         state = State.COMPLETED if failed_step is None else State.CANCELLED
         self.put(progress.end(state, tx.now, failed_step, reason), tx)
-
-
-def start_of(started: Message) -> tuple[str, Mapping[str, Any]]:
-    """The id of the process that it starts, and its data."""
-    return started.subject, started.model_dump(mode="json")

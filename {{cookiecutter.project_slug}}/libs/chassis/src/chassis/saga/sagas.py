@@ -2,7 +2,8 @@
 
 import logging
 
-from chassis.errors import Rejected
+from chassis.content import content_of, contradicts
+from chassis.errors import Rejected, UsedBefore
 from chassis.messages import Message
 from chassis.saga.declaration import Saga
 from chassis.saga.progress import Progress
@@ -43,7 +44,7 @@ class Sagas:
             return
         name, style = saga_of(key), progress.style
         runner = self._runners.get((name, style))
-        if runner is not None and runner.goes_on(progress):
+        if runner is not None and progress.is_run_by(style, runner.engine):
             await runner.look_at(progress)
         elif (name, style) not in self._missed:
             # Once, not for each of them in each sweep.
@@ -85,14 +86,32 @@ class Sagas:
     async def begin(self, saga: Saga, style: Style, started: Message) -> None:
         """Start a process, once however often it is called for one subject.
 
-        Raises `Rejected` for a style that it does not run in and for a subject that can be no id,
-        and `Unavailable`: then it may have begun, and is to be called again.
+        It stays in the style in which it has begun. Raises `Rejected` for a style that it does not
+        run in, for a subject that can be no id, and for one that has begun with other content; and
+        `Unavailable`: then it may have begun, and is to be called again.
         """
         self.require(saga, style)
         runner = self.runner(saga.name, style)
         check_subject(saga, started.subject)
-        await runner.begin(started)
+        known = await self.progress(saga, started.subject)
+        if known is not None and known.started is not None:
+            content = content_of("", started.model_dump(mode="json"))
+            if contradicts(content_of("", known.started), content):
+                raise _begun_otherwise(saga, started)
+            # The sweep launches what a crash has left.
+            return
+        try:
+            await runner.begin(started)
+        except UsedBefore as error:
+            raise _begun_otherwise(saga, started) from error
 
     async def progress(self, saga: Saga, id: str) -> Progress | None:
         """How far the process is; None if it is not known."""
         return await self._service.look_up(self._records[saga.name].key(id), Progress)
+
+
+def _begun_otherwise(saga: Saga, started: Message) -> Rejected:
+    return Rejected(
+        f"process {started.subject} of {saga.name} has begun with other content, which stands: "
+        "give another process an id of its own"
+    )

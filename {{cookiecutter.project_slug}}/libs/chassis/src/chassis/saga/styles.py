@@ -7,3 +7,10 @@ class Style(StrEnum):
     CHOREOGRAPHY = "choreography"
     ORCHESTRATION = "orchestration"
     HYBRID = "hybrid"
+
+
+class Engine(StrEnum):
+    """What runs a process. In choreography nobody does."""
+
+    MANAGER = "manager"
+    WORKFLOW = "workflow"

@@ -11,7 +11,7 @@ Part = Generator[Any, Any, T]
 
 
 def together(*parts: Part[T]) -> Part[list[T]]:
-    """Their results, in order, once all of them have returned. None of them may raise."""
+    """Their results, in order, once all of them have returned. One that raises ends all of them."""
     if len(parts) == 1:
         return [(yield from parts[0])]
     results: dict[int, T] = {}

@@ -4,7 +4,7 @@ How it asks a participant is the style: see `orchestration.py` and `hybrid_workf
 """
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
@@ -12,7 +12,7 @@ from dapr.ext.workflow import DaprWorkflowContext
 from pydantic import BaseModel
 
 from chassis.cloudevents import CloudEvent, derived_id, envelope
-from chassis.errors import Rejected, Unavailable
+from chassis.errors import Over, Rejected, Unavailable
 from chassis.handlers import Step, read, step
 from chassis.inbox import to_its_topic, to_the_caller
 from chassis.messages import Message
@@ -21,12 +21,11 @@ from chassis.refusal import CommandRefused
 from chassis.saga.asking import Ask, Question, Start, Steps, message, now
 from chassis.saga.declaration import Saga
 from chassis.saga.progress import Progress, Retry
-from chassis.saga.records import Records, start_of
-from chassis.saga.runner import Initiator, start_event
+from chassis.saga.records import Records
+from chassis.saga.runner import Initiator, Launch, is_to_launch, start_event
 from chassis.saga.sagas import Sagas
-from chassis.saga.styles import Style
+from chassis.saga.styles import Engine, Style
 from chassis.saga.subjects import instance_id
-from chassis.telemetry import traceparent
 from chassis.transaction import Transaction
 from chassis.workflows import Calls, Workflow, Workflows
 
@@ -47,6 +46,13 @@ class Ended(BaseModel):
         return self.event
 
 
+class LeftAlone(BaseModel):
+    """What a workflow returns whose process has ended, or is run by somebody else."""
+
+    id: str
+    why: str
+
+
 class RecordRetries(BaseModel):
     """A workflow's message to the record of its process: what it tries again, and why."""
 
@@ -62,6 +68,8 @@ class RecordRetries(BaseModel):
 
 class WorkflowRunner:
     """`ask` makes, for one run of the workflow, how it asks."""
+
+    engine: Engine | None = Engine.WORKFLOW
 
     def __init__(
         self,
@@ -85,50 +93,59 @@ class WorkflowRunner:
         service.publishes(*self.saga.ends, *self.saga.commands)
 
     async def begin(self, started: Message) -> None:
-        """Start the workflow. Once the engine has it, the process is accepted."""
-        service, id = self._service, started.subject
-        # The engine takes an id again once its workflow has ended; the process must not begin
-        # twice. It is known here as soon as a step of it is recorded.
-        known = await service.look_up(self.records.key(id), Progress)
-        if known is None or known.style is None:
-            start = Start(
-                style=self.style,
-                app_id=service.settings.app_id,
-                id=id,
-                started=started.model_dump(mode="json"),
-                traceparent=traceparent(),
-                timeout=service.settings.step_timeout,
-                replyto=self.saga.replies_topic,
-            )
-            await service.workflows.begin(self._workflow, instance_id(self.saga, id), start)
-        event = start_event(service, self.saga, started)
-        await service.processor.process(
-            event, step(self._start, self.saga.started_by), to_the_caller
-        )
-
-    def goes_on(self, progress: Progress) -> bool:
-        return not progress.asked
+        """Record the process, and start its workflow. Once the engine has it, it is accepted."""
+        event = start_event(self._service, self.saga, started)
+        begin = step(self._begin, self.saga.started_by)
+        outcomes = await self._service.processor.process(event, begin, to_the_caller)
+        if is_to_launch(self, started.subject, outcomes):
+            await self._launch(started.subject, event.data, event.traceparent)
 
     async def look_at(self, progress: Progress) -> None:
-        """Its engine keeps the time limits."""
+        """Start its workflow if nothing is known of it; its engine keeps the time limits.
 
-    async def _start(self, started: Message, tx: Transaction) -> None:
-        await self.records.start(*start_of(started), self.style, tx)
+        It may run, and be slow. It may even have ended by now: see `require_ours`.
+        """
+        is_late = progress.due is not None and progress.due <= self._service.clock.now()
+        if is_late and progress.started is not None:
+            await self._launch(progress.id, progress.started, progress.traceparent)
 
-    def _named(self, name: str) -> Workflow[Start, Ended]:
+    async def _begin(self, started: Message, tx: Transaction) -> Launch | None:
+        progress, is_new = await self.records.start(started, self.style, self.engine, tx)
+        return Launch.by(self, progress.id) if is_new else None
+
+    async def _launch(self, id: str, started: Mapping[str, Any], traceparent: str | None) -> None:
+        """Unless it runs already. Raises `Unavailable`."""
+        settings = self._service.settings
+        start = Start(
+            style=self.style,
+            app_id=settings.app_id,
+            id=id,
+            started=dict(started),
+            traceparent=traceparent,
+            timeout=settings.step_timeout,
+            replyto=self.saga.replies_topic,
+        )
+        await self._service.workflows.begin(self._workflow, instance_id(self.saga, id), start)
+
+    def _named(self, name: str) -> Workflow[Start, Ended | LeftAlone]:
         """The engine knows a workflow by its function's name."""
 
-        def run(ctx: DaprWorkflowContext, start: Start) -> Generator[Any, Any, Ended]:
+        def run(ctx: DaprWorkflowContext, start: Start) -> Generator[Any, Any, Ended | LeftAlone]:
             return (yield from self._run(ctx, start))
 
         run.__name__ = name
         self._workflow = run
         return run
 
-    def _run(self, ctx: DaprWorkflowContext, start: Start) -> Generator[Any, Any, Ended]:
+    def _run(
+        self, ctx: DaprWorkflowContext, start: Start
+    ) -> Generator[Any, Any, Ended | LeftAlone]:
         calls = Calls(ctx)
         steps = Steps(ctx, self.saga, start, self._ask(ctx, calls), self._first_wait)
-        failure = yield from steps.do()
+        try:
+            failure = yield from steps.do()
+        except Over as error:
+            return LeftAlone(id=start.id, why=str(error))
         if failure is None:
             end = self.saga.make(self.saga.completed, start.started, steps.said)
             failed_step = reason = None
@@ -167,7 +184,9 @@ async def record_end(ended: Ended, service: Host) -> Ended:
     records = runner.records
 
     async def end(event: Message, tx: Transaction) -> Message:
-        progress = await records.start(ended.start.id, ended.start.started, runner.style, tx)
+        start = ended.start
+        progress = await records.begun(start.id, runner.style, runner.engine, tx)
+        progress = records.started(progress, start.started, None, tx)
         # The event was made from the history: the record may know less.
         records.end(progress, tx, ended.failed_step, ended.reason)
         return event
@@ -180,11 +199,31 @@ async def record_end(ended: Ended, service: Host) -> Ended:
     return ended
 
 
-async def record_reply(runner: WorkflowRunner, reply: Message, tx: Transaction) -> None:
+async def record_reply(runner: WorkflowRunner, reply: Message, tx: Transaction) -> Progress:
     """What a participant answered becomes a step of the record; a refusal is none."""
-    if not isinstance(reply, CommandRefused):
-        progress = await runner.records.begun(reply.subject, runner.style, tx)
-        runner.records.record(progress, reply, tx)
+    if isinstance(reply, CommandRefused):
+        return await runner.records.load(reply.subject, tx)
+    progress = await runner.records.begun(reply.subject, runner.style, runner.engine, tx)
+    return runner.records.record(progress, reply, tx)
+
+
+async def require_ours(question: Question, runner: WorkflowRunner, service: Host) -> None:
+    """Before a step of the first stage: raises `Over` if the process has ended or runs elsewhere.
+
+    The engine takes an id again once its workflow has ended, and a start that was sent before that
+    may arrive after it. What was given up then would be done now.
+    """
+    command = runner.saga.named.get(question.name)
+    if command is None or runner.saga.commands[command] not in runner.saga.stages[0]:
+        return
+    known = await service.look_up(runner.records.key(question.command.subject), Progress)
+    if known is None or known.style is None:
+        # An older release has started the workflow before it was recorded.
+        return
+    if known.has_ended:
+        raise Over(f"process {known.id} has ended: {known.state}")
+    if not known.is_run_by(runner.style, runner.engine):
+        raise Over(f"process {known.id} runs as {known.style}, on {known.engine or 'no engine'}")
 
 
 def complete(runner: WorkflowRunner, reply: CloudEvent) -> CloudEvent:
@@ -217,7 +256,7 @@ async def record_retries(question: Question, runner: WorkflowRunner, service: Ho
     )
 
     async def record(retries: RecordRetries, tx: Transaction) -> None:
-        progress = await runner.records.begun(retries.id, runner.style, tx)
+        progress = await runner.records.begun(retries.id, runner.style, runner.engine, tx)
         runner.records.put(progress.retry(runner.saga, retries.retrying), tx)
 
     try:

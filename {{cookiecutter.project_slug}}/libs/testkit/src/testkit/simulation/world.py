@@ -175,11 +175,12 @@ class World:
         )
 
     def _due(self, app_id: str) -> Iterator[datetime]:
-        """When the process managers of the service give again what is not answered."""
+        """When a sweep of the service gives again what is not answered, or launches it."""
         store = self.store(app_id)
         for key in store.keys("process:"):
             progress = store.get(key, Progress)
-            yield from () if progress is None else (asked.due for asked in progress.asked)
+            if progress is not None and progress.due is not None:
+                yield progress.due
 
     def store(self, app_id: str) -> Table:
         return self._stores[app_id]

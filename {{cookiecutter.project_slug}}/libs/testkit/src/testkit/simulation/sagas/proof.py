@@ -25,7 +25,7 @@ from testkit.sagas import Evidence, Message, Outcome, Process, Sent, example, vi
 from testkit.simulation.process import Process as SimulatedProcess
 from testkit.simulation.sagas.participants import Participant, Script
 from testkit.simulation.simulation import Changed, Check, Simulation, unchanged
-from testkit.simulation.world import Fate, World
+from testkit.simulation.world import MAX_ASKS, Fate, World
 
 #: How long a step is waited for: until it is answered, or so shortly that it is often given up
 #: though it is done, or will be.
@@ -74,7 +74,7 @@ def proof(
                 rejected = world.pick((None, *named))
                 if rejected is not None:
                     script.rejected[started.subject, rejected] = world.pick((1, 2))
-            run.begin(started)
+            run.begin(started, is_patient=world.pick((True, True, False)))
 
         def check() -> list[str]:
             run.sweep()
@@ -99,7 +99,8 @@ class Run:
         self._accepted: set[str] = set()
         self._oldest_unfinished = 0.0
 
-    def begin(self, started: SagaMessage) -> None:
+    def begin(self, started: SagaMessage, *, is_patient: bool = True) -> None:
+        """By a client that asks until it is answered, or one that asks once."""
         id = started.subject
         self._started[id] = started
 
@@ -110,7 +111,8 @@ class Run:
             if not isinstance(answer, Exception):
                 self._accepted.add(id)
 
-        self._world.request(self._initiator, f"begin {id}", begin, answered)
+        asks = MAX_ASKS if is_patient else 1
+        self._world.request(self._initiator, f"begin {id}", begin, answered, asks)
 
     def sweep(self) -> None:
         """Let the initiator look once more at what it lists as unfinished."""
@@ -156,7 +158,8 @@ class Run:
         }
         return Process(
             id=id,
-            accepted=id in self._accepted,
+            # What is recorded has begun, though its client may not know.
+            accepted=id in self._accepted or (progress is not None and progress.style is not None),
             started=self._started[id].model_dump(mode="json"),
             state=None if progress is None else progress.state,
             seconds=seconds,
