@@ -169,6 +169,35 @@ async def test_the_directory_is_short_however_long_the_ids_are(store: MemoryStor
     assert len(store.table.read([DIRECTORY])[DIRECTORY].value or b"") < 10 * 60
 
 
+async def test_pages_that_are_half_empty_become_one(
+    store: MemoryStore, unfinished: Unfinished
+) -> None:
+    """Else a few that are stuck would fill the list."""
+    # The last one alone is on the open page.
+    begun = ids(10 * PAGE + 1)
+    await begin(store, unfinished, *begun)
+    stuck = begun[:: PAGE // 2]
+    end(store, *(id for id in begun if id not in stuck))
+    await unfinished.sweep(store, later())
+    assert listed(store) == stuck
+    closed = [name for name in store.get(DIRECTORY, Names) or [] if "-" in name]
+    assert len(closed) == 1
+    before = len(store.commits)
+    await unfinished.sweep(store, later())
+    assert {write.key for writes in store.commits[before:] for write in writes} == {SWEPT}
+
+
+@pytest.mark.parametrize("lost_races", range(4))
+async def test_pages_become_one_at_once_or_not_at_all(
+    store: MemoryStore, unfinished: Unfinished, lost_races: int
+) -> None:
+    await begin(store, unfinished, *ids(3 * PAGE + 1))
+    end(store, *ids(3 * PAGE - 3))
+    store.failures = [StaleWrite("lost")] * lost_races
+    await unfinished.sweep(store, later())
+    assert set(ids(3 * PAGE + 1)[-4:]) <= set(listed(store))
+
+
 class Looks:
     """What each sweep looks at; each of the failures is raised by one look."""
 
@@ -203,6 +232,23 @@ async def test_a_look_that_fails_keeps_no_other_one_from_being_looked_at(
     await unfinished.sweep(store, later())
     assert looks.ids == ["0001", "0002"]
     assert listed(store) == ids(3)
+
+
+async def test_a_look_that_hangs_is_given_up_and_made_again(store: MemoryStore) -> None:
+    looked: list[str] = []
+
+    async def look(id: str, _: str) -> None:
+        looked.append(id)
+        if id == "0000":
+            await asyncio.Event().wait()
+
+    unfinished = replica(look=look, max_look_seconds=0)
+    await begin(store, unfinished, *ids(PAGE + 2))
+    for _ in range(2):
+        async with asyncio.timeout(5):
+            await unfinished.sweep(store, later())
+    assert sorted(looked) == sorted(2 * ids(PAGE + 2))
+    assert listed(store) == ids(PAGE + 2)
 
 
 async def test_a_record_that_cannot_be_read_keeps_no_other_one_from_being_looked_at(

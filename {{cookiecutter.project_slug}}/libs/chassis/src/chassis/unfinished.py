@@ -9,7 +9,7 @@ looks at the rest.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 15.0
 #: A sweep that takes longer stops at a page; the next one goes on there.
 MAX_SWEEP_SECONDS = 20.0
+#: A look that takes longer, as with a broker that hangs, is made again by the next sweep. As many
+#: as a page has ids are made side by side.
+MAX_LOOK_SECONDS = 5.0
 #: Ids of one page, pages that are swept together, and pages in all.
 PAGE, TOGETHER, MAX_PAGES = 50, 20, 10_000
 #: Another replica may change the directory; after so many lost races the next sweep does it.
@@ -79,13 +82,14 @@ class Unfinished:
         page: int = PAGE,
         max_pages: int = MAX_PAGES,
         max_sweep_seconds: float = MAX_SWEEP_SECONDS,
+        max_look_seconds: float = MAX_LOOK_SECONDS,
     ) -> None:
         self._key_of = key_of
         self._kind = kind
         self._has_ended = has_ended
         self._look = look
         self.sweep_seconds, self.page, self.max_pages = sweep_seconds, page, max_pages
-        self.max_sweep_seconds = max_sweep_seconds
+        self.max_sweep_seconds, self.max_look_seconds = max_sweep_seconds, max_look_seconds
         # Each replica has an open page of its own, so they do not race for one.
         self._open = uuid4().hex[:12]
         self._oldest: int | None = None
@@ -160,10 +164,10 @@ class Unfinished:
         for start in range(first, len(names), TOGETHER):
             together = names[start : start + TOGETHER]
             stored = await store.read([_page_key(name) for name in together])
-            closed: dict[str, Write] = {}
+            closed: dict[str, tuple[Page, Page]] = {}
             for number, name in enumerate(together, start):
                 if number > first and time.monotonic() >= deadline:
-                    await _replace(store, closed)
+                    await _replace(store, self._merged(closed), stored)
                     log.warning("%d of %d pages were swept in time", number - first, len(names))
                     known = oldest if last is None else _min(last.oldest, oldest)
                     return Swept(at=at, oldest=known, following=name, oldest_so_far=oldest)
@@ -171,15 +175,35 @@ class Unfinished:
                 page = _value(stored[key], Page) or []
                 left = await self._left(store, page)
                 oldest = _min(oldest, *(at for _, at in left))
-                write = _write(key, left or None, stored[key])
                 if "-" in name:
-                    if len(left) <= len(page) / 2:
-                        closed[name] = write
+                    closed[name] = page, left
                 elif not left:
                     # By itself: its replica may be adding to it.
-                    await _replace(store, {name: write})
-            await _replace(store, closed)
+                    await _replace(store, {name: left}, stored)
+            await _replace(store, self._merged(closed), stored)
         return Swept(at=at, oldest=oldest)
+
+    def _merged(self, closed: dict[str, tuple[Page, Page]]) -> dict[str, Page]:
+        """What is to be written of these pages: what is left of those that are half empty.
+
+        Two that fit into one become one. So a full page has room for half of its ids at least, but
+        for one in `TOGETHER`, and an old process does not keep a page for itself.
+        """
+        written: dict[str, Page] = {}
+        last, of_last = "", Page()
+        for name, (page, left) in closed.items():
+            if len(left) > self.page / 2:
+                continue
+            if not left:
+                written[name] = []
+            elif last and len(of_last) + len(left) <= self.page:
+                of_last = [*of_last, *left]
+                written |= {last: of_last, name: []}
+            else:
+                last, of_last = name, left
+                if len(left) <= len(page) / 2:
+                    written[name] = left
+        return written
 
     async def _left(self, store: Store, page: Page) -> Page:
         """Less what has ended; each of the others is looked at."""
@@ -200,26 +224,30 @@ class Unfinished:
         return [*unreadable, *kept]
 
     async def _look_at(self, id: str, record: Any) -> None:
-        """One that fails must not keep the others from being looked at."""
+        """One that fails, or hangs, must not keep the others from being looked at."""
         try:
-            await self._look(id, record)
+            async with asyncio.timeout(self.max_look_seconds):
+                await self._look(id, record)
         except TRANSIENT as error:
             log.warning("%s is looked at again in the next sweep: %r", id, error)
         except Exception:
             log.exception("%s could not be looked at", id)
 
 
-async def _replace(store: Store, pages: dict[str, Write]) -> None:
-    """Write or delete pages; what is deleted leaves the directory, in one transaction."""
+async def _replace(store: Store, pages: dict[str, Page], stored: Mapping[str, Stored]) -> None:
+    """Write pages, and delete the empty ones, which leave the directory, in one transaction."""
     for _ in range(MAX_ATTEMPTS if pages else 0):
         directory = (await store.read([DIRECTORY]))[DIRECTORY]
         names = _value(directory, Names) or []
-        gone = {name for name, page in pages.items() if page.value is None}
-        # A page that is not there has nothing to delete.
-        writes = [page for page in pages.values() if page.value or page.etag]
-        if gone:
-            names = [name for name in names if name not in gone]
-            writes.append(_write(DIRECTORY, names, directory))
+        writes = [
+            _write(key, page or None, stored[key])
+            for key, page in ((_page_key(name), page) for name, page in pages.items())
+            # A page that is not there has nothing to delete.
+            if page or stored[key].etag
+        ]
+        left = [name for name in names if name not in pages or pages[name]]
+        if left != names:
+            writes.append(_write(DIRECTORY, left, directory))
         with suppress(StaleWrite):
             await store.commit(writes)
             return
