@@ -58,3 +58,10 @@ def test_no_new_tokens_are_made_while_services_run_with_others(env: Path) -> Non
     assert not env.exists()
     assert tokens.make(running=list)
     assert env.exists()
+
+
+def test_a_token_with_a_line_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(tokens.APP_TOKEN, "secret\n")
+    with pytest.raises(StackError, match=f"{tokens.APP_TOKEN} ends in a line end") as refusal:
+        tokens.app_headers()
+    assert "secret" not in str(refusal.value)

@@ -57,4 +57,9 @@ def read() -> dict[str, str]:
 def app_headers() -> Mapping[str, str]:
     """What a request to a guarded route of a service must carry."""
     token = {**read(), **os.environ}.get(APP_TOKEN)
+    if token and not (token.isascii() and token.isprintable() and token == token.strip()):
+        raise StackError(
+            f"{APP_TOKEN} ends in a line end or a space, or holds what no header carries: "
+            f"correct it in the environment, or in {ENV}"
+        )
     return {HEADER: token} if token else {}

@@ -1,9 +1,18 @@
 """What a service takes from its environment. The Dapr names are those that `dapr run` sets."""
 
+import logging
 from datetime import timedelta
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsError
 
 #: Bytes of the largest message that is kept whole as a dead letter. In base64 it has 3.2 MB, and
 #: fits with its page and its inbox record into one call of a sidecar, which takes 4 MiB.
@@ -12,17 +21,78 @@ MAX_MESSAGE = 2_400_000
 MAX_TTL_SECONDS = 2**31 - 1
 
 
-class ServiceSettings(BaseSettings):
-    """Read once, at start; a wrong value ends the start with its name and the reason."""
+#: Of a value that is shown in an error.
+MAX_SHOWN = 100
 
-    app_id: str = Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")
+
+def _header(token: SecretStr) -> SecretStr:
+    """daprd 1.18.2 takes its tokens as they are, and would send or expect a line end, too."""
+    if not token.get_secret_value():
+        # A secret that got lost on its way must not open what it guards.
+        raise ValueError("it is empty: set a token, or unset the variable to run without one")
+    text = token.get_secret_value()
+    if not (text.isascii() and text.isprintable() and text == text.strip()):
+        raise ValueError(
+            "it ends in a line end or a space, or holds what no header carries, and the sidecar "
+            "takes it as it is: make it without (printf, not echo)"
+        )
+    return token
+
+
+def _level(name: str) -> str:
+    levels = logging.getLevelNamesMapping()
+    if name.upper() not in levels:
+        raise ValueError(f"it is none of {', '.join(levels)}")
+    return name.upper()
+
+
+Token = Annotated[SecretStr, AfterValidator(_header)]
+Level = Annotated[str, AfterValidator(_level)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class WrongSettings(SystemExit):
+    """Its line is all that is shown, and the process ends with 1: a traceback helps nobody here."""
+
+
+class ServiceSettings(BaseSettings):
+    """Read once, at start; a wrong value ends the start with its name and the reason.
+
+    What is empty is as if it were not set; spaces and line ends around a value are no part of it.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise WrongSettings(_line(self, error)) from None
+        except SettingsError as error:
+            why = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+            raise WrongSettings(f"this service does not start: {why}") from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stripped(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # A secret stays: its sidecar has the same one, and takes it as it is.
+        return {
+            name: value.strip() if isinstance(value, str) and not cls._is_secret(name) else value
+            for name, value in given.items()
+            if not isinstance(value, str) or value.strip() or cls._is_secret(name)
+        }
+
+    @classmethod
+    def _is_secret(cls, name: str) -> bool:
+        field = cls.model_fields.get(name)
+        return field is not None and "Secret" in str(field.annotation)
+
+    app_id: str = Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")
 
     dapr_runtime_host: str = "127.0.0.1"
     dapr_http_port: int = Field(default=3500, ge=1, le=65535)
     dapr_grpc_port: int = Field(default=50001, ge=1, le=65535)
     #: What the sidecar asks of its callers, and what this service asks of its sidecar. Unset: open.
-    dapr_api_token: SecretStr | None = None
-    app_api_token: SecretStr | None = None
+    dapr_api_token: Token | None = None
+    app_api_token: Token | None = None
 
     # Names of the components; every profile under components/ uses the same ones.
     pubsub: str = "pubsub"
@@ -33,23 +103,36 @@ class ServiceSettings(BaseSettings):
     bulk_delivery: bool = True
 
     #: How long what failed is tried again: for a reason that passes, and for an unknown one.
-    retry_seconds: float = Field(default=45.0, gt=0)
-    unknown_retry_seconds: float = Field(default=30.0, gt=0)
+    retry_seconds: Positive = 45.0
+    unknown_retry_seconds: Positive = 30.0
 
     # At least as long as docs/brokers.md says of the broker in use, which is a week for some.
     inbox_ttl_seconds: int = Field(default=7 * 24 * 3600, ge=60, le=MAX_TTL_SECONDS)
-    sidecar_timeout_seconds: float = Field(default=5.0, gt=0)
-    handler_timeout_seconds: float = Field(default=20.0, gt=0)
+    sidecar_timeout_seconds: Positive = 5.0
+    handler_timeout_seconds: Positive = 20.0
     #: How long a step of a saga that can be undone is waited for, retries included.
-    step_timeout: timedelta = timedelta(minutes=2)
-    start_timeout_seconds: float = Field(default=60.0, gt=0)
+    step_timeout: timedelta = Field(default=timedelta(minutes=2), gt=timedelta(0))
+    start_timeout_seconds: Positive = 60.0
 
     #: Of one request to the API, one command, one event: what each broker carries. A larger event
     #: is a dead letter.
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, le=MAX_MESSAGE)
 
-    log_level: str = "INFO"
+    log_level: Level = "INFO"
+
+    #: Where spans go; unset: nowhere. The exporter reads it from the environment itself.
+    otel_exporter_otlp_endpoint: AnyHttpUrl | None = None
 
     @property
     def dead_letter_topic(self) -> str:
         return f"{self.app_id}-dead-letters"
+
+
+def _line(settings: ServiceSettings, error: ValidationError) -> str:
+    wrong = []
+    for each in error.errors(include_url=False):
+        name = str(each["loc"][0]) if each["loc"] else ""
+        shown = "" if not name or settings._is_secret(name) else f" {each['input']!r}"
+        why = each["msg"].removeprefix("Value error, ")
+        wrong.append(f"{name.upper()}{shown[:MAX_SHOWN]}: {why}".lstrip(": "))
+    return f"this service does not start: {'; '.join(wrong)}. Correct it in its environment."

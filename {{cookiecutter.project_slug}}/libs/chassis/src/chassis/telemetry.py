@@ -73,4 +73,4 @@ def consuming(event: CloudEvent, topic: str) -> Iterator[str | None]:
 
 
 def collected() -> bool:
-    return "OTEL_EXPORTER_OTLP_ENDPOINT" in environ
+    return bool(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip())
