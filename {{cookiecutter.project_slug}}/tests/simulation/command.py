@@ -16,6 +16,7 @@ from dapr.conf import settings
 from dapr.ext.workflow import DaprWorkflowClient
 from rich.console import Console
 
+from chassis.loopback import without_proxy
 from testkit.simulation import Recording
 from testkit.simulation.histories import dump, load, steps
 from testkit.simulation.sdk import history
@@ -53,6 +54,7 @@ def running(instance_ids: list[str]) -> Iterator[Recording]:
     # The SDK read its environment when it was imported.
     vars(settings)[tokens.API_TOKEN] = tokens.read().get(tokens.API_TOKEN)
     port = DaprFile().apps[HOST].grpc_port
+    without_proxy()
     client = DaprWorkflowClient("127.0.0.1", str(port))
     for instance_id in instance_ids:
         try:

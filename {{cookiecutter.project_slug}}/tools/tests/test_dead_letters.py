@@ -58,8 +58,12 @@ def replayed() -> list[str]:
 
 
 @pytest.fixture
-def dead_letters(replayed: list[str], tmp_path: Path) -> Iterator[DeadLetters]:
-    """Of a bank, which is down, and a ledger."""
+def dead_letters(
+    replayed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[DeadLetters]:
+    """Of a bank, which is down, and a ledger: of this machine, so no proxy is asked for them."""
+    for proxy in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(proxy, "socks5://127.0.0.1:9")
 
     class Ledger(Service):
         pass

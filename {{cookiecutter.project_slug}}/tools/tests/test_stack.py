@@ -2,7 +2,9 @@
 
 import sys
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -84,3 +86,21 @@ def test_what_dapr_run_needs_is_started_once_and_goes_on_when_a_part_fails(
         assert processes.running() == ["placement"]
     finally:
         stack.down(0)
+
+
+def test_a_service_of_this_machine_is_asked_through_no_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Ready(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as service:
+        Thread(target=service.serve_forever).start()
+        assert stack._ok(f"http://127.0.0.1:{service.server_port}/readyz")
+        service.shutdown()

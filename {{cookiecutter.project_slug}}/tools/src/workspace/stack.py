@@ -27,6 +27,9 @@ from workspace.errors import StackError
 
 console = Console(stderr=True, highlight=False)
 
+#: To this machine: through no proxy that the environment names.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
 REDIS_PORT = 6379
 PLACEMENT_HEALTH, SCHEDULER_HEALTH = 9111, 9113
 #: The process that runs all services: `dapr run -f .`.
@@ -177,7 +180,7 @@ def _wait(what: str, is_up: Callable[[], bool], name: str, process: psutil.Proce
 
 def _ok(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:
+        with DIRECT.open(url, timeout=2) as response:
             return bool(200 <= response.status < 300)
     except (urllib.error.URLError, OSError):
         return False

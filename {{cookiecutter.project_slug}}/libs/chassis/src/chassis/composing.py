@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from chassis.engine import DaprEngine
 from chassis.inbox import RunStep, run_step
 from chassis.invocation import Participants as Invoked
+from chassis.loopback import without_proxy
 from chassis.ports import (
     CLOCK,
     RANDOM,
@@ -35,6 +36,7 @@ class Ports:
 
 def beside_sidecar(settings: ServiceSettings) -> Ports:
     """What production composes a service of. Nothing is connected before the first call."""
+    without_proxy(settings.dapr_runtime_host)
     sidecar = Sidecar(settings)
     return Ports(
         store=sidecar,

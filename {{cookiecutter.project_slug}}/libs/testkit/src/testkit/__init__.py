@@ -2,6 +2,7 @@
 
 import pytest
 
+from chassis.loopback import without_proxy
 from testkit.harness import Harness
 from testkit.memory import MemoryBroker, MemoryStore
 from testkit.ports import MemoryEngine, MemorySidecar, memory_ports
@@ -25,3 +26,8 @@ __all__ = [
 
 # So that its assertions show their values, wherever a test class inherits it.
 pytest.register_assert_rewrite("testkit.contract")
+
+
+def pytest_configure() -> None:
+    # What the tests run is on this machine.
+    without_proxy()

@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import yaml
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workspace.deadletters.letter import Failure, Letter
@@ -31,12 +32,15 @@ class Undelivered:
 
     def __init__(self) -> None:
         settings = PROFILE.environment
+        endpoint = settings["AWS_ENDPOINT_URL"] or None
         self._sqs = boto3.client(
             "sqs",
             aws_access_key_id=settings["AWS_ACCESS_KEY_ID"] or None,
             aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"] or None,
             region_name=settings["AWS_REGION"],
-            endpoint_url=settings["AWS_ENDPOINT_URL"] or None,
+            endpoint_url=endpoint,
+            # A server of one's own is reached through no proxy; Amazon may be.
+            config=Config(proxies={}) if endpoint else None,
         )
         component = COMPONENTS / PROFILE.kind / PROFILE.name / "pubsub.yaml"
         metadata = yaml.safe_load(component.read_text())["spec"]["metadata"]
