@@ -6,6 +6,8 @@ WORKSPACE := build/order-fulfilment
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Ruff leaves no cache in the template folder: cookiecutter would copy it.
 export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
+# It would be the one environment of this checkout and of every workspace that is rendered here.
+unexport UV_PROJECT_ENVIRONMENT
 
 .PHONY: help setup runtime demo test test-template test-workspace test-trips test-node test-brokers \
 	test-contract test-manifests test-kubernetes test-compose test-swarm check bench bench-guards \

@@ -9,8 +9,8 @@ from functools import partial
 
 from benchmarks.rendered import alternating, measure_as, rendered, show
 
-UVICORN = "command: [.venv/bin/uvicorn, "
-UNGUARDED = "command: [.venv/bin/python, -m, testkit.faults.launcher, without-guards, --, "
+UVICORN = '"${UV_PROJECT_ENVIRONMENT:-.venv}/bin/uvicorn"'
+UNGUARDED = ".venv/bin/python -m testkit.faults.launcher without-guards --"
 
 
 def main() -> None:

@@ -63,7 +63,7 @@ def app(name: str, number: int) -> str:
     daprHTTPPort: {3500 + number}
     daprGRPCPort: {3600 + number}
     metricsPort: {9100 + number}
-    command: [.venv/bin/uvicorn, --factory, "{name}.main:app", --port, "{8000 + number}"]
+    command: [sh, -c, 'exec .venv/bin/uvicorn --factory {name}.main:app --port {8000 + number}']
 """
 
 

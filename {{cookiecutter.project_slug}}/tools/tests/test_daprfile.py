@@ -1,11 +1,16 @@
 """A dapr.yaml that cannot be used is refused in one line: what, where, what to do."""
 
+import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from workspace.daprfile import DaprFile
 from workspace.errors import StackError
+from workspace.newservice.enlist import APP, UVICORN
 
 RUN_FILE = """\
 common:
@@ -36,6 +41,10 @@ apps:
         ("resourcesPaths:", "resourcePaths:", "common.resourcesPaths: Field required"),
         ("appPort: 8002", "appPort: 8001", "apps: port 8001 is there twice"),
         ("- appID: ledger", "- appID: bank", "apps: appID bank is there twice"),
+        ("- appID: ledger", "- appID: on", "apps[1].appID: YAML reads on, off, yes, no"),
+        ("- appID: ledger", "- appID: 'null'", "apps[1].appID: YAML reads on, off, yes, no"),
+        ("- appID: ledger", "- appID: Ledger_1", "apps[1].appID: String should match pattern"),
+        ("- appID: ledger", "- appID: ledger-", "apps[1].appID: String should match pattern"),
         ("127.0.0.1:50006", "127.0.0.1", "common.schedulerHostAddress"),
     ],
 )
@@ -65,3 +74,35 @@ def refused(file: Path, says: str) -> None:
     assert line.startswith(str(file))
     assert says in line
     assert line.endswith("Correct it there.")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sh", "-c", 'exec "${UV_PROJECT_ENVIRONMENT:-.venv}/bin/uvicorn" --port 8001'],
+        [".venv/bin/uvicorn", "--port", "8001"],
+    ],
+)
+def test_the_arguments_of_an_app_are_known_whatever_starts_it(
+    tmp_path: Path, command: list[str]
+) -> None:
+    text = RUN_FILE.replace("- appID: bank\n", f"- appID: bank\n  command: {json.dumps(command)}\n")
+    app = DaprFile(write(tmp_path, text)).apps["bank"]
+    assert app.command == command
+    assert app.arguments == ["--port", "8001"]
+
+
+def test_an_app_is_started_from_the_environment_of_uv_wherever_that_is(tmp_path: Path) -> None:
+    script = tmp_path / "elsewhere" / "bin" / "uvicorn"
+    script.parent.mkdir(parents=True)
+    script.write_text('#!/bin/sh\necho "$@"\n')
+    script.chmod(0o700)
+    command = APP.replace("$uvicorn", UVICORN).partition("command: ")[2]
+    said = subprocess.check_output(
+        yaml.safe_load(command),
+        cwd=tmp_path,
+        env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(tmp_path / "elsewhere")},
+        text=True,
+        timeout=10,
+    )
+    assert said == "--factory .main:app --port\n"

@@ -1,11 +1,12 @@
 """What dapr.yaml says, so that no port and no profile is written down twice."""
 
+import shlex
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
@@ -31,11 +32,29 @@ def package_of(app_id: str) -> str:
 RUN_FILE = ROOT / "dapr.yaml"
 
 
+#: What YAML 1.1 does not read as a string: an app has its name in many files.
+NO_STRINGS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
+
+def _name(given: object) -> object:
+    if isinstance(given, bool) or given is None or given in NO_STRINGS:
+        raise PydanticCustomError(
+            "name",
+            "YAML reads on, off, yes, no, y, n, true, false and null as something else than a "
+            "name: give the app another one",
+        )
+    return given
+
+
+#: As Kubernetes has it (RFC 1123), and no longer than what is made of it allows.
+_AppId = Annotated[str, BeforeValidator(_name), Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+
+
 @dataclass(frozen=True)
 class App:
     """One service and its sidecar: name and ports as `dapr run -f .` uses them."""
 
-    app_id: str = Field(alias="appID")
+    app_id: _AppId = Field(alias="appID")
     app_port: int = Field(alias="appPort")
     http_port: int = Field(alias="daprHTTPPort")
     grpc_port: int = Field(alias="daprGRPCPort")
@@ -50,6 +69,14 @@ class App:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.app_port}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """What its process is started with, after the program."""
+        if self.command[:2] == ["sh", "-c"]:
+            # exec, and the program.
+            return shlex.split(self.command[2])[2:]
+        return self.command[1:]
 
     @property
     def package(self) -> str:

@@ -10,11 +10,12 @@ from workspace.daprfile import ROOT, DaprFile, package_of
 from workspace.errors import StackError
 from workspace.newservice.names import free_port, ports
 
+UVICORN = 'exec "${UV_PROJECT_ENVIRONMENT:-.venv}/bin/uvicorn"'
 APP = """\
   - appID: $name
     appDirPath: .
 $ports
-    command: [.venv/bin/uvicorn, --factory, "$package.main:app", --port, "$port"]
+    command: [sh, -c, '$uvicorn --factory $package.main:app --port $port']
 """
 
 
@@ -22,7 +23,11 @@ def run_file(name: str, settings: Mapping[str, str], path: Path = ROOT / "dapr.y
     """Add the app at the end of dapr.yaml, which is the list of apps. The port that it got."""
     port = free_port(DaprFile(path))
     of_app = "\n".join(f"    {key}: {value}" for key, value in ports(port).items())
-    app = APP.replace("$name", name).replace("$package", package_of(name))
+    app = (
+        APP.replace("$uvicorn", UVICORN)
+        .replace("$name", name)
+        .replace("$package", package_of(name))
+    )
     app = app.replace("$ports", of_app).replace("$port", str(port))
     if settings:
         lines = [f'      {key}: "{value}"' for key, value in settings.items()]

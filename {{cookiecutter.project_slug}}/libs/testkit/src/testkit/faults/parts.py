@@ -126,7 +126,7 @@ class Parts:
             )
         ours = psutil.Process().children(recursive=True)
         self.apps = {
-            name: _required(name, ours, _runs(app.command), _answers(stack.readiness(app)))
+            name: _required(name, ours, _runs(app.arguments), _answers(stack.readiness(app)))
             for name, app in file.apps.items()
         }
         self.sidecars = {
@@ -190,9 +190,8 @@ def _required(name: str, ours: Sequence[psutil.Process], matches: Matches, is_re
     return part
 
 
-def _runs(started: Sequence[str]) -> Matches:
-    """The command of dapr.yaml; before a script's arguments its interpreter is named."""
-    arguments = list(started[1:])
+def _runs(arguments: list[str]) -> Matches:
+    """Those of dapr.yaml; before them a process names its script, and the interpreter of it."""
     return lambda command: bool(arguments) and command[-len(arguments) :] == arguments
 
 
