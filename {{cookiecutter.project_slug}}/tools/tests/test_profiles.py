@@ -3,6 +3,7 @@
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,37 @@ def test_the_file_and_the_line_of_a_component_that_is_no_yaml_are_named(tmp_path
 
 def test_the_components_there_are_can_be_read() -> None:
     profiles.require_readable(DaprFile())
+
+
+def component(prefix: str) -> dict[str, Any]:
+    entry = {"name": "tablePrefix", "value": prefix}
+    spec = {"type": "state.postgresql", "metadata": [entry]}
+    return {"kind": "Component", "metadata": {"name": "statestore"}, "spec": spec}
+
+
+def test_no_table_of_postgresql_is_named_after_an_app_with_a_hyphen() -> None:
+    with pytest.raises(StackError) as refusal:
+        profiles.require_tables([component("{appID}_")], ["orders", "fraud-check"])
+    (line,) = str(refusal.value).splitlines()
+    assert line.startswith("statestore (state.postgresql): tablePrefix would name tables after ")
+    assert "fraud-check" in line
+
+
+@pytest.mark.parametrize(
+    ("prefix", "app_id"), [("{appID}_", "fraudcheck"), ("shop_", "fraud-check")]
+)
+def test_other_tables_of_postgresql_are_taken_as_they_are(prefix: str, app_id: str) -> None:
+    profiles.require_tables([component(prefix), None, {"kind": "Configuration"}], [app_id])
+
+
+def test_the_profile_of_postgresql_is_refused_for_an_app_with_a_hyphen(tmp_path: Path) -> None:
+    file = tmp_path / "dapr.yaml"
+    apps = "apps:\n  - {appID: fraud-check, appPort: 8099, daprHTTPPort: 3599, "
+    apps += "daprGRPCPort: 3699, metricsPort: 9199}\n"
+    text = RUN_FILE.read_text().replace("state/sqlite", "state/postgresql")
+    file.write_text(text.partition("apps:")[0] + apps)
+    with pytest.raises(StackError, match="would name tables after fraud-check"):
+        profiles.in_use(DaprFile(file))
 
 
 DEVELOPMENT = sorted(COMPONENTS.glob("*/*/development.env"))

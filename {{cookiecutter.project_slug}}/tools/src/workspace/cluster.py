@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from workspace import tokens
-from workspace.daprfile import ROOT
+from workspace import profiles, tokens
+from workspace.daprfile import ROOT, DaprFile
 from workspace.errors import StackError, UnknownName
 
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
@@ -24,6 +24,7 @@ console = Console(stderr=True, highlight=False)
 def up(overlay: str) -> None:
     """Return when every service is ready. Raises `StackError` with what kubectl said."""
     resources = _resources(overlay)
+    profiles.require_tables(resources, DaprFile().apps)
     _require_dapr()
     namespace = next(each for each in resources if each["kind"] == "Namespace")
     _kubectl("apply", "--server-side", "-f", "-", given=json.dumps(namespace))

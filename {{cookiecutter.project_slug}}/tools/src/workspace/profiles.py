@@ -1,9 +1,10 @@
 """The broker and the store in use: which profile of components/, and where its server is."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from workspace import envfile, ports, yamlfile
 from workspace.daprfile import ROOT, RUN_FILE, DaprFile
@@ -13,6 +14,7 @@ COMPONENTS = ROOT / "components"
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
 START = "# Start one: "
 OF_THE_SERVICES = {"BULK_DELIVERY"}
+TABLES = ("tablePrefix", "metadataTableName")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,38 @@ def in_use(file: DaprFile) -> list[Profile]:
     folders = [Path(path) for path in file.resources]
     for folder in folders:
         _require_folder(folder)
+    files = (path for folder in folders for path in sorted((ROOT / folder).glob("*.y*ml")))
+    require_tables([each for path in files for each in yamlfile.documents(path)], file.apps)
     return [Profile(path.parent.name, path.name) for path in folders if len(path.parts) == 3]
+
+
+def require_tables(components: Iterable[Any], app_ids: Iterable[str]) -> None:
+    """Raises `StackError` for a table of PostgreSQL that would be named after an app with a hyphen.
+
+    daprd 1.18.2 puts the name into its SQL without quotes, and ends with a syntax error.
+    """
+    hyphenated = [app_id for app_id in app_ids if "-" in app_id]
+    for component in components:
+        if not hyphenated or _type_of(component) != "state.postgresql":
+            continue
+        named = [
+            entry["name"]
+            for entry in component["spec"].get("metadata") or ()
+            if entry["name"] in TABLES and "{appID}" in str(entry.get("value"))
+        ]
+        if named:
+            raise StackError(
+                f"{component['metadata']['name']} (state.postgresql): {' and '.join(named)} would "
+                f"name tables after {hyphenated[0]}, and daprd writes no name with a hyphen into "
+                "its SQL. Before there is data: give both a value without {appID} in "
+                "components/state/postgresql/statestore.yaml (a key begins with its app's name, so "
+                "services can share a table), or name the service without a hyphen."
+            )
+
+
+def _type_of(component: Any) -> object:
+    spec = component.get("spec") if isinstance(component, dict) else None
+    return spec.get("type") if isinstance(spec, dict) else None
 
 
 def require_servers(used: Sequence[Profile]) -> None:
