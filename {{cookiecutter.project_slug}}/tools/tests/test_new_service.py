@@ -60,7 +60,7 @@ def test_an_app_gets_the_next_ports_that_are_free(run_file: Path) -> None:
     assert second == first + 1
     last = second % 100
     assert apps["bells"].ports == (second, 3500 + last, 3600 + last, 9100 + last)
-    assert '--factory fraud_check.main:app --port 80' in run_file.read_text()
+    assert "--factory fraud_check.main:app --port 80" in run_file.read_text()
     assert run_file.read_text().endswith('    env:\n      DEFAULT_STYLE: "hybrid"\n')
 
 
