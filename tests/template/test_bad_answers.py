@@ -1,5 +1,6 @@
 """A bad answer ends with one line that says what, why and what to do, and leaves nothing behind."""
 
+import json
 import re
 import sys
 import tomllib
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.rendering import ROOT, cookiecutter, cruft
+from tests.template.rendering import ROOT, cookiecutter, cruft, snapshot
 
 HOOK = ROOT / "hooks/pre_gen_project.sh"
 #: Return at each question that is left.
@@ -101,6 +102,35 @@ def test_a_bad_slug_is_refused(template: Path, output: Path, slug: str) -> None:
 @pytest.mark.parametrize("slug", ["json", "email", "py-compile", "class", "asyncio"])
 def test_a_slug_that_python_uses_itself_is_refused(template: Path, output: Path, slug: str) -> None:
     must_be_refused(template, output, "project_slug", project_slug=slug)
+
+
+@pytest.mark.parametrize(
+    "slug",
+    [
+        "default",
+        "kube-system",
+        "kube-public",
+        "kube-node-lease",
+        "dapr-system",
+        "istio-system",
+        "openshift-ingress",
+        "monitoring",
+        "cert-manager",
+    ],
+)
+def test_a_slug_that_is_a_namespace_of_the_cluster_is_refused(
+    template: Path, output: Path, slug: str
+) -> None:
+    must_be_refused(template, output, f"project_slug {slug!r}".replace("'", '"'), project_slug=slug)
+
+
+def test_the_cookiecutter_that_is_needed_is_named(tmp_path: Path, output: Path) -> None:
+    template = snapshot(tmp_path / "old")
+    questions = json.loads((template / "cookiecutter.json").read_text())
+    # As cookiecutter 1.7 leaves it: not rendered.
+    questions["__typed_slug"] = "{% raw %}" + questions["__typed_slug"] + "{% endraw %}"
+    (template / "cookiecutter.json").write_text(json.dumps(questions))
+    must_be_refused(template, output, "This cookiecutter is too old")
 
 
 @pytest.mark.parametrize("slug", WORKSPACE_NAMES)
