@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers.servers.ports import free_port
 from tests.brokers.servers.postgresql import PostgreSQL
 from tests.brokers.servers.valkey import Valkey
 from tests.brokers.sidecars import Bench, Probe
@@ -23,7 +22,7 @@ def replicas(
     request: pytest.FixtureRequest, tmp_path: Path, installed: Path
 ) -> Iterator[tuple[Probe, Probe]]:
     (tmp_path / "broker").mkdir()
-    broker = Valkey(tmp_path / "broker", installed, free_port())
+    broker = Valkey(tmp_path / "broker", installed)
     database = PostgreSQL() if request.param == "postgresql" else None
     environment = {**broker.environment, **(database.environment if database else {})}
     bench = Bench(installed, tmp_path, "redis", environment, store=request.param)

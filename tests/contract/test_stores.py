@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers.servers.ports import free_port
 from tests.brokers.servers.postgresql import PostgreSQL
 from tests.brokers.servers.valkey import Valkey
 from tests.contract.profiles import COMPONENT, store
@@ -37,7 +36,7 @@ def test_postgresql_keeps_the_contract(installed: Path, postgresql: PostgreSQL) 
 
 
 def test_redis_does_not_keep_it_and_is_no_store(installed: Path, tmp_path: Path) -> None:
-    server = Valkey(tmp_path, installed, free_port())
+    server = Valkey(tmp_path, installed)
     server.start()
     file = tmp_path / "statestore.yaml"
     file.write_text(REDIS.format(port=server.port))

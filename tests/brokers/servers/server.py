@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.brokers.servers.ports import answers, free_port
+from tests.brokers.servers.ports import answers, free_port, require_free
 
 START_SECONDS = 60
 
@@ -67,6 +67,8 @@ class Server(ABC):
         env: Mapping[str, str] | None = None,
         user: str | None = None,
     ) -> None:
+        if not self._processes:
+            require_free(self.port)
         with (self.folder / "server.log").open("ab") as log:
             process = subprocess.Popen(
                 command,

@@ -12,10 +12,8 @@ from tests.debian import install
 class Valkey(Server):
     """The server in the wheel of a workspace; it asks for a password."""
 
-    def __init__(self, folder: Path, workspace: Path, port: int = 6379) -> None:
-        """`port`: the profile's, unless a workspace may be running."""
+    def __init__(self, folder: Path, workspace: Path) -> None:
         super().__init__(folder)
-        self.port = port
         self.environment = {
             "REDIS_HOST": f"127.0.0.1:{self.port}",
             "REDIS_USERNAME": "",
