@@ -1,6 +1,7 @@
 """What is derived: files of each member, and nothing that is the user's."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from workspace.daprfile import DaprFile
 from workspace.derived import access, files, keda, scopes
 from workspace.derived.files import DerivedFiles
 from workspace.errors import StackError
-from workspace.members import Member
+from workspace.memberfile import MemberFile
+from workspace.members import Member, _require_replies
 
 RUN_FILE = """\
 common:
@@ -295,3 +297,35 @@ def test_a_workspace_without_deployments_has_only_scopes_derived(root: Path) -> 
     (root / "deploy").rename(root / "gone")
     made = {file.path.name for file in derived(root).files}
     assert made == {"pubsub.yaml", "statestore.yaml", "access-control.yaml"}
+
+
+def test_a_component_file_has_one_document(root: Path) -> None:
+    file = root / "components" / "state" / "sqlite" / "statestore.yaml"
+    file.write_text(f"kind: Component\n---\nkind: Component\n{scopes.MARKER}\n")
+    with pytest.raises(StackError) as refusal:
+        derived(root)
+    (line,) = str(refusal.value).splitlines()
+    assert line.startswith(f"{file} holds more than one YAML document")
+
+
+def test_a_component_may_end_in_yml(root: Path) -> None:
+    file = root / "components" / "state" / "sqlite" / "cache.yml"
+    file.write_text(f"kind: Component\n{scopes.MARKER}\n")
+    derived(root).write()
+    assert yaml.safe_load(file.read_text())["scopes"] == ["bank", "loyalty-points"]
+
+
+@pytest.mark.parametrize("replies", [frozenset(), frozenset({"money-paid-replies"})])
+def test_who_sends_commands_in_another_language_reads_replies(
+    root: Path, replies: frozenset[str]
+) -> None:
+    bank, points = members(root)
+    bank = replace(bank, file=MemberFile(), replies=replies)
+    points = replace(points, takes=frozenset({"give-points"}))
+    if replies:
+        _require_replies(bank, [bank, points])
+        return
+    with pytest.raises(StackError) as refusal:
+        _require_replies(bank, [bank, points])
+    (line,) = str(refusal.value).splitlines()
+    assert line.startswith("services/bank/member.toml publishes give-points, a command, and ")

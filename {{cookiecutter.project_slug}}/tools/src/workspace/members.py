@@ -11,7 +11,11 @@ from importlib import import_module
 from chassis import Service, topic_of
 from workspace import foreign, memberfile
 from workspace.daprfile import App, DaprFile, package_of
+from workspace.errors import StackError
 from workspace.memberfile import MemberFile
+
+#: How the topics of replies to commands end.
+REPLIES = "-replies"
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ def members(file: DaprFile) -> list[Member]:
         found = [_member(app, service(app.app_id)) for app in file.apps.values()]
     finally:
         logging.disable(logging.NOTSET)
+    for each in found:
+        _require_replies(each, found)
     return [replace(each, publishes=each.publishes.union(*_asked(each, found))) for each in found]
 
 
@@ -75,15 +81,30 @@ def service(name: str) -> Service:
 
 def _member(app: App, service: Service) -> Member:
     file, subscriptions = memberfile.of(app.app_id), service.subscriptions
+    replies = subscriptions.replies
+    if file is not None:
+        # No saga is declared there: what says that a topic is of replies is its name.
+        replies |= {topic for topic in file.subscribes if topic.endswith(REPLIES)}
     return Member(
         app=app,
         subscribes=subscriptions.subscribed,
         publishes=subscriptions.published.union(map(topic_of, service.published)),
         takes=subscriptions.commands,
-        replies=subscriptions.replies,
+        replies=replies,
         invokes=service.hosts_workflows or (file is not None and file.invokes),
         file=file,
     )
+
+
+def _require_replies(member: Member, members: list[Member]) -> None:
+    """Raises `StackError` for one in another language that sends commands and reads no reply."""
+    sent = {topic for other in members for topic in member.publishes & other.takes}
+    if member.file is not None and sent and not member.replies:
+        raise StackError(
+            f"services/{member.app_id}/{memberfile.NAME} publishes {sorted(sent)[0]}, a command, "
+            f"and subscribes to no replies: name a topic that ends in {REPLIES} under subscribes, "
+            "and give it to each command as its replyto (docs/members.md)."
+        )
 
 
 def _asked(member: Member, members: list[Member]) -> Iterator[frozenset[str]]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 
+from workspace import yamlfile
 from workspace.derived.file import Derived, above
+from workspace.errors import StackError
 from workspace.members import Member
 
 MARKER = "# `workspace derive` writes what follows, from the code of the services of dapr.yaml."
@@ -22,7 +24,7 @@ Topics = Mapping[str, frozenset[str]]
 
 
 def derive(root: Path, members: Sequence[Member]) -> Iterator[Derived]:
-    for file in sorted((root / "components").glob("*/*/*.yaml")):
+    for file in sorted((root / "components").glob("*/*/*.y*ml")):
         yield Derived(file, content(file, members), "the code, or what stands above the marker,")
 
 
@@ -30,7 +32,13 @@ def content(file: Path, members: Sequence[Member]) -> str:
     """What the file must hold; what stands above the marker is the user's."""
     lists = (f"- name: {name}" for name in (PROTECTED, SUBSCRIPTIONS, PUBLISHING))
     theirs = above(file, MARKER, "scopes:", *lists)
-    lines = [*_topics(members)] if file.name == "pubsub.yaml" else [MARKER]
+    # What is derived ends the file, and would be of its last document alone.
+    if len(yamlfile.documents(file, theirs)) > 1:
+        raise StackError(
+            f"{file} holds more than one YAML document, and each component has scopes of its own: "
+            "give each a file."
+        )
+    lines = [*_topics(members)] if file.stem == "pubsub" else [MARKER]
     names = ", ".join(member.app_id for member in members)
     return theirs + "\n".join([*lines, f"scopes: [{names}]", ""])
 
