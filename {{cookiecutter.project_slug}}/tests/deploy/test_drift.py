@@ -11,9 +11,8 @@ from tests.deploy.overlay import NAMES, Overlay, annotations, container, documen
 from workspace.daprfile import ROOT, RUN_FILE, DaprFile
 from workspace.profiles import Profile, in_use
 
-#: What a pod has that a laptop has not, by name: where to listen, the tokens, where spans go.
+#: What a pod has that a laptop has not, by name: the tokens, where spans go.
 ONLY_IN_A_CLUSTER = {
-    "UVICORN_HOST": "0.0.0.0",
     "APP_API_TOKEN": "Secret app-api-token",
     "DAPR_API_TOKEN": "Secret dapr-api-token",
 }
@@ -204,3 +203,17 @@ def test_no_pod_runs_as_root_or_writes_to_its_image(overlay: Overlay) -> None:
             "capabilities": {"drop": ["ALL"]},
         }
         assert {"startupProbe", "livenessProbe", "readinessProbe", "resources"} <= app.keys()
+
+
+def test_a_pod_may_ask_for_names_wherever_the_cluster_answers(overlay: Overlay) -> None:
+    rules = overlay.of("NetworkPolicy")["names"]["spec"]["egress"]
+    to = [target for rule in rules for target in rule["to"]]
+    namespaces = {
+        value
+        for target in to
+        for each in target.get("namespaceSelector", {}).get("matchExpressions", ())
+        for value in each["values"]
+    }
+    assert namespaces == {"kube-system", "openshift-dns"}
+    # NodeLocal DNSCache.
+    assert {"ipBlock": {"cidr": "169.254.20.10/32"}} in to
