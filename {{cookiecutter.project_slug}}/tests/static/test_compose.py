@@ -70,6 +70,14 @@ def test_every_profile_has_a_server_and_what_its_components_read(profile: Profil
     )
 
 
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda each: f"{each.kind}-{each.name}")
+def test_the_logs_of_every_container_are_bounded(profile: Profile) -> None:
+    (server,) = read(f"servers/{profile.name}.yaml")["services"].values()
+    roots = [server] if "extends" not in server else []
+    for each in (*roots, COMMON["member"], COMMON["dapr"]):
+        assert each["logging"] == {"driver": "local"}
+
+
 def test_secrets_are_made_once_and_only_their_owner_may_look_for_them(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     deployment.make_secrets(FILE, folder)

@@ -50,7 +50,7 @@ def ending(with_what: Callable[[], object]) -> typer.Typer:
 def test_the_commands_are_these() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
         *("up", "servers", "down", "use", "derive", "new-service", "remove-example"),
-        *("members", "streams", "tokens"),
+        *("members", "streams", "tokens", "trim"),
         *("dead-letters", "dead-letters list", "dead-letters show"),
         *("dead-letters replay", "dead-letters discard"),
         *("demo", "faults", "simulate", "fuzz", "histories"),

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from workspace import example, memberrun, processes, profiles, targets, theirs, tokens
+from workspace import (
+    example,
+    memberrun,
+    processes,
+    profiles,
+    targets,
+    theirs,
+    tokens,
+    trimming,
+)
 from workspace import stack as local
 from workspace import streams as jetstream
 from workspace.commands import Commands
@@ -157,6 +166,13 @@ def streams(
 ) -> None:
     """Make the streams of JetStream, on the server that NATS_URL and NATS_TOKEN name."""
     jetstream.make(topics or jetstream.topics())
+
+
+@app.command(rich_help_panel=RUN)
+def trim() -> None:
+    """Trim the streams of Redis of what all have read, on the server that REDIS_HOST names."""
+    for line in trimming.trim():
+        print(line)
 
 
 @app.command("tokens", rich_help_panel=RUN)

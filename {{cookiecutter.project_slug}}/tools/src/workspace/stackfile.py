@@ -21,6 +21,7 @@ MADE = ROOT / ".run" / "swarm"
 KNOWN = (
     *("image", "user", "hostname", "command", "entrypoint", "environment", "healthcheck"),
     *("read_only", "cap_drop", "stop_grace_period", "secrets", "networks", "configs"),
+    "logging",
 )
 
 Mapping = dict[str, Any]
