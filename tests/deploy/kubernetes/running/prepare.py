@@ -132,7 +132,7 @@ def _servers(work: Path, base: Path, workspace: Path) -> Iterator[Image]:
     config = {
         "Entrypoint": ["/usr/local/bin/valkey-server", "--protected-mode", "no"],
         "WorkingDir": "/data",
-        "User": "999",
+        "User": "10999",
     }
     names = ["docker.io/valkey/valkey:8.1"]
     yield Image(names, [base, content], config)
@@ -140,11 +140,11 @@ def _servers(work: Path, base: Path, workspace: Path) -> Iterator[Image]:
     start.write_text(START_POSTGRESQL)
     start.chmod(0o755)
     users = work / "passwd"
-    users.write_text("postgres:x:999:999::/var/lib/postgresql:/bin/sh\n")
+    users.write_text("postgres:x:10999:10999::/var/lib/postgresql:/bin/sh\n")
     files = {"/usr/local/bin/start-postgresql": start, "/etc/passwd": users}
     content = images.layer(work / "postgresql.layer", files)
     names = ["docker.io/library/postgres:18"]
-    config = {"Entrypoint": ["/usr/local/bin/start-postgresql"], "User": "999"}
+    config = {"Entrypoint": ["/usr/local/bin/start-postgresql"], "User": "10999"}
     yield Image(names, [base, content], config)
 
 

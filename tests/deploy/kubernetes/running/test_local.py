@@ -14,7 +14,7 @@ from tests.deploy.kubernetes.running.workload import Workload
 from tests.waiting import wait_until
 
 #: Users of the images, to whom their disks belong.
-DAPRD, VALKEY = 65532, 999
+DAPRD, VALKEY = 65532, 10999
 
 
 @pytest.fixture(scope="module")

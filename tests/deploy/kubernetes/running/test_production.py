@@ -16,7 +16,7 @@ from tests.deploy.kubernetes.running.workload import Workload
 from tests.waiting import wait_until
 
 NAMESPACE, ELSEWHERE = "shop", "elsewhere"
-SERVER = 999
+SERVER = 10999
 IMAGE = f"registry.example.com/{SLUG}/orders:0.1.0"
 INTERNAL_PORT = 50002
 #: What opens a connection of HTTP/2, and so of gRPC.
