@@ -1,4 +1,4 @@
-"""Source 2: the official release archives, each checked against its published checksum."""
+"""Source 2: the official release archives, each checked against its checksum."""
 
 import hashlib
 import http.client
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from runtime import pins
+from runtime import checksums, pins
 from runtime.failure import Failure
 from runtime.progress import Progress
 
@@ -38,9 +38,10 @@ class Limits:
 def download(programs: Path, progress: Progress, limits: Limits) -> None:
     """Fill `programs` with the executables of this platform's five archives."""
     for number, binary in enumerate(pins.BINARIES, start=1):
-        url = _url(binary)
+        where = address(binary, pins.target())
+        url = _url(where)
         label = f"release {number}/{len(pins.BINARIES)}: {binary}"
-        expected = _checksum(f"{url}.sha256", limits)
+        expected = _expected(where, progress, limits)
         with tempfile.TemporaryFile(dir=programs) as archive:
             digest = hashlib.sha256()
             size = 0
@@ -52,7 +53,7 @@ def download(programs: Path, progress: Progress, limits: Limits) -> None:
             if digest.hexdigest() != expected:
                 raise Failure(
                     f"check {url}",
-                    f"its SHA-256 is {digest.hexdigest()}, published is {expected}",
+                    f"its SHA-256 is {digest.hexdigest()}, and should be {expected}",
                     "do not use this archive; try again, and if it stays so tell whoever runs "
                     "the mirror or the proxy in between",
                 )
@@ -63,17 +64,40 @@ def download(programs: Path, progress: Progress, limits: Limits) -> None:
                 raise Failure(f"unpack {url}", str(error), _ADVICE) from error
 
 
-def _url(binary: str) -> str:
-    base = os.environ.get(MIRROR, "https://github.com").rstrip("/")
+def address(binary: str, platform: tuple[str, str]) -> str:
+    """Where the archive is, on GitHub and on each mirror."""
     project, version = (
         ("cli", pins.CLI_VERSION) if binary == pins.CLI_BINARY else ("dapr", pins.RUNTIME_VERSION)
     )
-    system, architecture = pins.target()
-    archive = f"{binary}_{system}_{architecture}.tar.gz"
-    return f"{base}/dapr/{project}/releases/download/v{version}/{archive}"
+    archive = "_".join((binary, *platform)) + ".tar.gz"
+    return f"dapr/{project}/releases/download/v{version}/{archive}"
 
 
-def _checksum(url: str, limits: Limits) -> str:
+def _url(address: str) -> str:
+    return f"{os.environ.get(MIRROR, 'https://github.com').rstrip('/')}/{address}"
+
+
+def _expected(address: str, progress: Progress, limits: Limits) -> str:
+    """From this repository. The server's own is no better than the server."""
+    known = checksums.read()
+    if checksums.knows_release(known, address):
+        if address not in known:
+            raise Failure(
+                f"check {_url(address)}",
+                f"runtime/{checksums.FILE.name} has no checksum of it",
+                "run python3 -m runtime.record, from a network that is trusted",
+            )
+        return known[address]
+    progress.say(
+        f"runtime/{checksums.FILE.name} knows nothing of {address}: "
+        "it is checked against what its own server publishes"
+    )
+    return published(address, limits)
+
+
+def published(address: str, limits: Limits) -> str:
+    """What the server of the archive says. Raises `Failure`."""
+    url = f"{_url(address)}.sha256"
     text = b"".join(chunk for chunk, _ in _chunks(url, limits)).decode(errors="replace")
     words = text.split()
     if not words or len(words[0]) != hashlib.sha256().digest_size * 2:

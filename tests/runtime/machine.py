@@ -42,6 +42,7 @@ class Machine:
     """Runs `python -m runtime` with nothing of the real machine in sight."""
 
     def __init__(self, folder: Path, releases: str) -> None:
+        self.root = ROOT
         self.home = folder / "home"
         self.cache = folder / "cache"
         self.path = folder / "path"
@@ -68,18 +69,18 @@ class Machine:
         (self.home / ".dapr" / "config.yaml").write_text("kind: Configuration\n")
         self.install("dapr", program(f"CLI version: {cli}\nRuntime version: {daprd}"))
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, module: str = "runtime") -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "runtime", *arguments],
-            cwd=ROOT,
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.root,
             env=self.env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        with self.start(*arguments) as process:
+    def run(self, *arguments: str, module: str = "runtime") -> subprocess.CompletedProcess[str]:
+        with self.start(*arguments, module=module) as process:
             try:
                 out, err = process.communicate(timeout=DEADLINE_SECONDS)
             except subprocess.TimeoutExpired:

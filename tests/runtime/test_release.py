@@ -33,6 +33,57 @@ def test_a_wrong_checksum_is_named_and_nothing_is_kept(machine: Machine, mirror:
     assert machine.kept() == []
 
 
+def test_without_a_checksum_in_the_repository_that_is_said(machine: Machine) -> None:
+    run = machine.run(*QUICK)
+    assert run.returncode == 0, run.stderr
+    assert "runtime/checksums.txt knows nothing of dapr/dapr/" in run.stderr
+
+
+def test_an_archive_and_its_checksum_that_were_both_replaced_are_refused(
+    mirror: Mirror, repository: Machine
+) -> None:
+    record(repository)
+    mirror.add("placement", packed("placement", "#!/bin/sh\necho changed\n"))
+
+    run = repository.run(*QUICK)
+
+    assert run.returncode == 1
+    assert mirror.file("placement") in run.stderr
+    assert "SHA-256" in run.stderr
+    assert repository.kept() == []
+
+
+def test_with_the_checksums_of_the_repository_the_server_is_not_asked_for_any(
+    mirror: Mirror, repository: Machine
+) -> None:
+    record(repository)
+    mirror.requests.clear()
+
+    run = repository.run(*QUICK)
+
+    assert run.returncode == 0, run.stderr
+    assert not [each for each in mirror.requests if each.endswith(".sha256")]
+
+
+def test_an_archive_that_the_repository_does_not_know_is_refused(repository: Machine) -> None:
+    record(repository)
+    file = repository.root / "runtime/checksums.txt"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(line for line in lines if "/sentry_" not in line))
+
+    run = repository.run(*QUICK)
+
+    assert run.returncode == 1
+    assert "has no checksum of it" in run.stderr
+    assert "runtime.record" in run.stderr
+
+
+def record(repository: Machine) -> None:
+    recorded = repository.run(module="runtime.record")
+    assert recorded.returncode == 0, recorded.stderr
+    assert "25 archives" in recorded.stdout
+
+
 def test_a_checksum_that_is_a_web_page_is_named(machine: Machine, mirror: Mirror) -> None:
     mirror.files[f"{mirror.file('daprd')}.sha256"] = b"<html>Please log in</html>"
     run = machine.run(*QUICK)

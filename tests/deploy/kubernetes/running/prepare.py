@@ -134,7 +134,7 @@ def _servers(work: Path, base: Path, workspace: Path) -> Iterator[Image]:
         "WorkingDir": "/data",
         "User": "10999",
     }
-    names = ["docker.io/valkey/valkey:8.1"]
+    names = ["docker.io/valkey/valkey:9.0.4"]
     yield Image(names, [base, content], config)
     start = work / "start-postgresql"
     start.write_text(START_POSTGRESQL)
@@ -143,7 +143,7 @@ def _servers(work: Path, base: Path, workspace: Path) -> Iterator[Image]:
     users.write_text("postgres:x:10999:10999::/var/lib/postgresql:/bin/sh\n")
     files = {"/usr/local/bin/start-postgresql": start, "/etc/passwd": users}
     content = images.layer(work / "postgresql.layer", files)
-    names = ["docker.io/library/postgres:18"]
+    names = ["docker.io/library/postgres:18.4"]
     config = {"Entrypoint": ["/usr/local/bin/start-postgresql"], "User": "10999"}
     yield Image(names, [base, content], config)
 
