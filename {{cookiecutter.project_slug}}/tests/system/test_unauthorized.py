@@ -22,6 +22,7 @@ each_service = pytest.mark.parametrize("service", SERVICES)
         ("POST", "/commands/any-command"),
         ("GET", "/dapr/subscribe"),
         ("GET", "/dead-letters"),
+        ("GET", "/processes"),
         ("POST", "/dead-letters/00000000-0000-4000-8000-000000000001/replay"),
     ],
 )

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import pytest
 
+from workspace.calls import Failure
 from workspace.daprfile import DaprFile
 from workspace.deadletters import actions
 from workspace.deadletters.client import DeadLetters
-from workspace.deadletters.letter import Failure
 
 LETTER = {
     "id": "3f2a0000-0000-0000-0000-000000000000",

@@ -19,7 +19,7 @@ def bank(settings: ServiceSettings, token: str | None) -> Service:
 
 
 @pytest.mark.parametrize("token", ["", "secre", "secret ", "Secret"])
-@pytest.mark.parametrize("path", [*GUARDED, *POSTED])
+@pytest.mark.parametrize("path", [*GUARDED, "/processes", *POSTED])
 async def test_without_the_token_a_guarded_route_is_refused(
     settings: ServiceSettings, path: str, token: str
 ) -> None:

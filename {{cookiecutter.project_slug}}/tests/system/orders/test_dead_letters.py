@@ -17,9 +17,10 @@ from tests.demo.client import Client
 from tests.demo.mix import Kind, Plan
 from tests.system.orders.orders_of import ended
 from tests.system.sidecars import Sidecar
+from workspace.calls import Failure
 from workspace.daprfile import ROOT, DaprFile
 from workspace.deadletters.client import DeadLetters
-from workspace.deadletters.letter import Failure, Letter
+from workspace.deadletters.letter import Letter
 
 PROGRAM = Path(sys.executable).with_name("workspace")
 DAMAGED = "not a stock record"

@@ -16,6 +16,7 @@ from workspace import (
     theirs,
     tokens,
     trimming,
+    unfinished,
 )
 from workspace import stack as local
 from workspace import streams as jetstream
@@ -39,6 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(deadletters.app, name="dead-letters", rich_help_panel=RUN)
+app.add_typer(unfinished.app, name="processes", rich_help_panel=RUN)
 app.add_typer(targets.compose, name="compose", no_args_is_help=True, rich_help_panel=DEPLOY)
 app.add_typer(targets.stack, name="stack", no_args_is_help=True, rich_help_panel=DEPLOY)
 app.add_typer(targets.kube, name="kube", no_args_is_help=True, rich_help_panel=DEPLOY)

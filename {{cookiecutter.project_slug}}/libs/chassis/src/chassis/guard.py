@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.problems import problem
 
-#: Messages, commands, subscriptions, dead letters. The service's own API stays open.
-GUARDED = ("/events", "/commands", "/dapr", "/dead-letters")
+#: Messages, commands, subscriptions, and what operators see. The service's own API stays open.
+GUARDED = ("/events", "/commands", "/dapr", "/dead-letters", "/processes")
 HEADER = b"dapr-api-token"
 
 

@@ -1,8 +1,6 @@
 """Processes over HTTP: begin one, once for each Idempotency-Key, and see how far it is."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
@@ -11,10 +9,20 @@ from chassis.errors import Rejected
 from chassis.handlers import by_type, step
 from chassis.messages import Message, type_of
 from chassis.saga.declaration import Saga
-from chassis.saga.progress import Progress, Recorded, Retry, State, undone
 from chassis.saga.styles import Style
+from chassis.saga.views import Failure, ProcessView, RetryView
 from chassis.service import Service
 from chassis.transaction import Transaction
+
+__all__ = [
+    "BeginProcess",
+    "Failure",
+    "ProcessAccepted",
+    "ProcessView",
+    "RetryView",
+    "begin",
+    "look_up",
+]
 
 
 class BeginProcess(BaseModel):
@@ -47,72 +55,6 @@ class ProcessAccepted(BaseModel):
     @property
     def subject(self) -> str:
         return self.id
-
-
-class Failure(BaseModel):
-    """The step of the saga that was not done, and why."""
-
-    step: str
-    reason: str
-
-
-class RetryView(BaseModel):
-    """A command that a participant has not carried out yet, and is given again."""
-
-    command: str
-    participant: str
-    attempts: int
-    since: datetime
-    cause: str
-    needs_human: bool
-
-    @classmethod
-    def of(cls, retry: Retry, now: datetime) -> Self:
-        return cls(
-            command=retry.command,
-            participant=retry.participant,
-            attempts=retry.attempts,
-            since=retry.since,
-            cause=retry.cause,
-            needs_human=retry.needs_human(now),
-        )
-
-
-class ProcessView(BaseModel):
-    """A process as far as it is: what happened when, what failed and why, what was undone."""
-
-    id: str
-    style: Style
-    state: State
-    started_at: datetime
-    ended_at: datetime | None
-    #: The data of the message that started it.
-    started: Mapping[str, Any]
-    steps: tuple[Recorded, ...]
-    retrying: tuple[RetryView, ...]
-    failure: Failure | None
-    undone: tuple[str, ...]
-
-    @classmethod
-    def of(cls, saga: Saga, progress: Progress, now: datetime) -> Self | None:
-        """None: replies about it are known, and the process itself is not yet."""
-        if progress.started is None or progress.style is None or progress.started_at is None:
-            return None
-        failure = None
-        if progress.failed_step is not None:
-            failure = Failure(step=progress.failed_step, reason=progress.reason or "")
-        return cls(
-            id=progress.id,
-            style=progress.style,
-            state=progress.state,
-            started_at=progress.started_at,
-            ended_at=progress.ended_at,
-            started=progress.started,
-            steps=progress.steps,
-            retrying=tuple(RetryView.of(retry, now) for retry in progress.retrying),
-            failure=failure,
-            undone=tuple(undone(saga, progress)),
-        )
 
 
 async def begin(

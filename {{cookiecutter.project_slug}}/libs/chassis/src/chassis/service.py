@@ -27,6 +27,7 @@ from chassis.logs import configure_logging
 from chassis.messages import Message
 from chassis.problems import use_problem_details
 from chassis.processor import Processor
+from chassis.saga import api as processes
 from chassis.saga.sagas import Sagas
 from chassis.settings import ServiceSettings
 from chassis.subscriptions import Subscriptions, Then
@@ -162,6 +163,13 @@ class Service:
     def publishes(self, *messages: type[Message]) -> None:
         """Name what this service publishes although no handler returns it."""
         self.published += messages
+
+    def show_processes(self) -> None:
+        """For operators: what of its processes has not ended, and what one of them waits for."""
+        sagas = self.sagas
+        processes.add_routes(
+            self.app, sagas.unfinished, self.store, self.clock, sagas.summary, sagas.process
+        )
 
     def records(self, *messages: type[Message]) -> None:
         """Name what `take` gives back, in each version: its record outlives releases."""

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -44,6 +45,23 @@ SWEPT = "unfinished:swept"
 #: Ids, each with the time at which it was added.
 Page = list[tuple[str, int]]
 Names = list[str]
+
+
+#: Of a page: that of a replica, which is open, or with what tells closed ones apart.
+NAME = r"^[0-9a-f]{12}(-[0-9a-f-]{36})?$"
+
+
+class Gone(LookupError):
+    """A page that is not in the directory any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What may not have ended, since when it is listed, and its record, unless it is unreadable."""
+
+    id: str
+    since: int
+    record: Any
 
 
 #: Called with the id of what has not ended, and its record.
@@ -124,6 +142,32 @@ class Unfinished:
             tx.put(DIRECTORY, [*names, name])
             page = []
         tx.put(self.key, [*page, (id, int(tx.now.timestamp()))])
+
+    async def listed(
+        self, store: Store, first: str | None = None
+    ) -> tuple[list[Listed], str | None]:
+        """One page, or the first one, and the name of the next. Raises `Gone` and `Unavailable`."""
+        names = _value((await store.read([DIRECTORY]))[DIRECTORY], Names) or []
+        if first is not None and first not in names:
+            raise Gone(f"page {first} is not in the list any more")
+        position = 0 if first is None else names.index(first)
+        following = names[position + 1] if position + 1 < len(names) else None
+        if not names:
+            return [], None
+        key = _page_key(names[position])
+        page = _value((await store.read([key]))[key], Page) or []
+        stored = await store.read([self._key_of(id) for id, _ in page]) if page else {}
+        found = [Listed(id, at, self._record(id, stored[self._key_of(id)])) for id, at in page]
+        # No record: an ended one has been deleted.
+        return [each for each in found if stored[self._key_of(each.id)].etag], following
+
+    def _record(self, id: str, stored: Stored) -> Any:
+        """None: there is none, or a later release may have written it."""
+        try:
+            return _value(stored, self._kind)
+        except ValidationError:
+            log.exception("the record of %s cannot be read", id)
+            return None
 
     async def watch(self, store: Store, clock: Clock) -> None:
         """Sweep, and show the age of the oldest one, for as long as the service runs.
@@ -211,14 +255,11 @@ class Unfinished:
         kept: dict[tuple[str, int], Any] = {}
         unreadable: Page = []
         for id, at in page:
-            try:
-                record = _value(stored[self._key_of(id)], self._kind)
-            except ValidationError:
-                # A later release may have written it. It must not keep the others waiting.
-                log.exception("the record of %s cannot be read", id)
+            record = self._record(id, stored[self._key_of(id)])
+            if record is None and stored[self._key_of(id)].etag:
+                # It must not keep the others waiting.
                 unreadable.append((id, at))
-                continue
-            if record is not None and not self._has_ended(record):
+            elif record is not None and not self._has_ended(record):
                 kept[id, at] = record
         await asyncio.gather(*(self._look_at(id, record) for (id, _), record in kept.items()))
         return [*unreadable, *kept]

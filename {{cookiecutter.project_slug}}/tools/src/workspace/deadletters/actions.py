@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Column, Table
 
+from workspace.calls import Failure
 from workspace.deadletters.client import DeadLetters
-from workspace.deadletters.letter import Failure, Letter
+from workspace.deadletters.letter import Letter
 
 #: How much of an id a table shows: enough to name one letter of millions.
 START = 13

@@ -3,16 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from workspace.calls import Calls, Failure
 from workspace.daprfile import App
-from workspace.deadletters.letter import Failure, Letter
-from workspace.tokens import app_headers
+from workspace.deadletters.letter import Letter
 
 if TYPE_CHECKING:
     from workspace.deadletters.undelivered import Undelivered
-
-CONNECT_SECONDS = 5
 
 
 class DeadLetters:
@@ -20,10 +16,8 @@ class DeadLetters:
 
     def __init__(self, apps: Mapping[str, App], undelivered: "Undelivered | None" = None) -> None:
         self._undelivered = undelivered
-        self._urls = {name: app.url for name, app in apps.items()}
-        timeout = httpx.Timeout(60, connect=CONNECT_SECONDS)
-        # They are on this machine: through no proxy that the environment names.
-        self._http = httpx.Client(timeout=timeout, headers=app_headers(), trust_env=False)
+        self._names = tuple(apps)
+        self._http = Calls(apps)
 
     def __enter__(self) -> "DeadLetters":
         return self
@@ -49,7 +43,7 @@ class DeadLetters:
         sources = [self.letters]
         if self._undelivered is not None:
             sources.append(self._undelivered.letters)
-        for name in [service] if service else self._urls:
+        for name in [service] if service else self._names:
             for letters in sources:
                 try:
                     found.extend(letters(name))
@@ -85,21 +79,4 @@ class DeadLetters:
         self._call("POST", letter.service, f"/{letter.id}/discard", json=body)
 
     def _call(self, method: str, service: str, path: str, **more: Any) -> Any:
-        url = f"{self._urls[service]}/dead-letters{path}"
-        try:
-            response = self._http.request(method, url, **more)
-        except httpx.HTTPError as error:
-            reason = f"{service} does not answer at {url}: {error!r}. `make up` starts it."
-            raise Failure(reason) from error
-        if response.is_success:
-            return response.json()
-        raise Failure(f"{service}: {response.status_code}: {_detail(response)}")
-
-
-def _detail(response: httpx.Response) -> str:
-    try:
-        problem = response.json()
-        errors = (f"{error['where']}: {error['why']}" for error in problem.get("errors", ()))
-        return "; ".join((str(problem["detail"]), *errors))
-    except (ValueError, KeyError, TypeError):
-        return response.text[:500]
+        return self._http.call(method, service, f"/dead-letters{path}", **more)

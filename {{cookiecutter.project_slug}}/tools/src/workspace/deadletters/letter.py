@@ -3,12 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from workspace.errors import StackError
-
-
-class Failure(StackError):
-    """Of one letter or one service: it hides nothing of the others."""
-
 
 class Keeper(Protocol):
     """Each method raises `Failure`."""

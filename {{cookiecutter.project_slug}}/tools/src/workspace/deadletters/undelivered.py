@@ -15,7 +15,8 @@ import yaml
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workspace.deadletters.letter import Failure, Letter
+from workspace.calls import Failure
+from workspace.deadletters.letter import Letter
 from workspace.profiles import COMPONENTS, Profile
 
 PROFILE = Profile("pubsub", "snssqs")

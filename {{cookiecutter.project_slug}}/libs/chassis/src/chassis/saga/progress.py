@@ -220,6 +220,23 @@ def failure(saga: Saga, progress: Progress) -> Step | None:
     return next((step for step in saga.steps if progress.is_refused(step)), None)
 
 
+def retries(saga: Saga, progress: Progress, now: datetime) -> tuple[Retry, ...]:
+    """What is tried again, and what is due to be: the sweep notes it a little later."""
+    late = (each for each in progress.asked if each.due <= now and not each.cause)
+    due = (
+        Retry(
+            each.command,
+            saga.commands[saga.named[each.command]].at,
+            each.attempts,
+            each.since,
+            f"no reply in {(now - each.since).total_seconds():.0f} s",
+        )
+        for each in late
+        if each.command in saga.named
+    )
+    return (*progress.retrying, *due)
+
+
 def is_completed(saga: Saga, progress: Progress) -> bool:
     return all(map(progress.is_done, saga.steps))
 

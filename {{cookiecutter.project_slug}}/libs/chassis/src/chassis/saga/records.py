@@ -21,9 +21,10 @@ def record_key(saga: Saga, id: str) -> str:
     return f"process:{saga.name}:{id}"
 
 
-def saga_of(key: str) -> str:
-    """The name of the saga whose process has its record there."""
-    return key.split(":", 2)[1]
+def saga_and_id(key: str) -> tuple[str, str]:
+    """Of the process that has its record there: the name of its saga, and its id."""
+    _, saga, id = key.split(":", 2)
+    return saga, id
 
 
 class Records:

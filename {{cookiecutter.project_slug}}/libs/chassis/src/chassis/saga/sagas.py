@@ -7,10 +7,12 @@ from chassis.errors import Rejected, UsedBefore
 from chassis.messages import Message
 from chassis.saga.declaration import Saga
 from chassis.saga.progress import Progress
-from chassis.saga.records import Records, all_unfinished, saga_of
+from chassis.saga.records import Records, all_unfinished, saga_and_id
 from chassis.saga.runner import Initiator, Runner
 from chassis.saga.styles import Style
 from chassis.saga.subjects import check_subject
+from chassis.saga.views import ProcessView, Summary
+from chassis.unfinished import Listed
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ class Sagas:
 
     def run(self, *runners: Runner) -> None:
         """Raises `ValueError` for two runners of one saga and style."""
+        if not self._runners:
+            self._service.show_processes()
         for runner in runners:
             name = runner.saga.name
             if (name, runner.style) in self._runners:
@@ -42,7 +46,7 @@ class Sagas:
     async def _look_at(self, key: str, progress: Progress) -> None:
         if progress.style is None:
             return
-        name, style = saga_of(key), progress.style
+        (name, _), style = saga_and_id(key), progress.style
         runner = self._runners.get((name, style))
         if runner is not None and progress.is_run_by(style, runner.engine):
             await runner.look_at(progress)
@@ -104,6 +108,30 @@ class Sagas:
             await runner.begin(started)
         except UsedBefore as error:
             raise _begun_otherwise(saga, started) from error
+
+    async def process(self, saga: str, id: str) -> ProcessView | None:
+        """None if nobody began it here."""
+        records = self._records.get(saga)
+        progress = None if records is None else await self.progress(records.saga, id)
+        if records is None or progress is None:
+            return None
+        return ProcessView.of(records.saga, progress, self._service.clock.now())
+
+    def summary(self, listed: Listed) -> Summary | None:
+        """None if it has ended: the next sweep takes it out of the list."""
+        name, id = saga_and_id(listed.id)
+        now, progress = self._service.clock.now(), listed.record
+        if progress is None:
+            return Summary.unknown(name, id, listed.since, now, "its record cannot be read")
+        if progress.has_ended:
+            return None
+        records, app_id = self._records.get(name), self._service.settings.app_id
+        runner = None if progress.style is None else self._runners.get((name, progress.style))
+        if records is None or runner is None or not progress.is_run_by(runner.style, runner.engine):
+            runs = f"{progress.style}, on {progress.engine or 'no engine'}"
+            why = f"it runs as {runs}, which this release of {app_id} does not"
+            return Summary.unknown(name, id, listed.since, now, why)
+        return Summary.of(records.saga, progress, listed.since, now)
 
     async def progress(self, saga: Saga, id: str) -> Progress | None:
         """How far the process is; None if it is not known."""
