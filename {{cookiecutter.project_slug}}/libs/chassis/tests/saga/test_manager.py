@@ -511,10 +511,53 @@ def test_a_process_that_failed_at_a_step_that_is_not_declared_any_more_is_undone
     assert process.end == (State.CANCELLED, "HoldDeposit")
 
 
-def test_an_undo_that_is_not_declared_any_more_is_not_waited_for() -> None:
-    process = Managed(declared(ROOM, GUIDE, DEPOSIT, PAY))
+WITHOUT_UNDO = Step(HireGuide, at="guides")
+
+
+@pytest.mark.parametrize(
+    "later", [declared(ROOM, DEPOSIT, PAY), declared(ROOM, DEPOSIT, PAY, WITHOUT_UNDO)]
+)
+def test_a_process_is_not_cancelled_before_an_undo_that_is_gone_is_declared_again(
+    later: Saga,
+) -> None:
+    saga = declared(ROOM, GUIDE, DEPOSIT, PAY)
+    process = Managed(saga)
     process.reply(RoomBooked, GuideHired, DepositRefused)
     assert process.waiting == ["DismissGuide"]
-    assert process.upgrade(declared(ROOM, DEPOSIT, PAY)) == ["FreeRoom"]
+    assert process.upgrade(later) == ["FreeRoom"]
+    process.reply(RoomFreed)
+    assert process.progress.state is State.RUNNING
+    (retry,) = process.progress.retrying
+    assert (retry.command, retry.participant) == ("DismissGuide", "guides")
+    assert "declare it again" in retry.cause
+    assert retry.needs_human(process.now)
+    since, process.now = process.now, process.now + timedelta(days=1)
+    assert process.wait(timedelta()) == []
+    assert process.progress.retrying[0].since == since
+
+    assert process.upgrade(saga) == ["DismissGuide"]
+    process.reply(GuideDismissed)
+    assert process.end == (State.CANCELLED, "HoldDeposit")
+
+
+def test_an_undo_that_is_gone_keeps_no_process_from_being_completed() -> None:
+    process = Managed(declared(ROOM, GUIDE, DEPOSIT, PAY))
+    process.reply(RoomBooked, GuideHired)
+    assert process.upgrade(declared(ROOM, DEPOSIT, PAY)) == []
+    process.reply(DepositHeld, TripPaid)
+    assert process.end == (State.COMPLETED, None)
+
+
+def test_an_undo_that_is_gone_is_not_missed_where_its_step_was_undone_or_refused() -> None:
+    process = Managed(declared(ROOM, GUIDE, DEPOSIT, PAY))
+    process.reply(RoomBooked, GuideHired, DepositRefused, GuideDismissed)
+    process.upgrade(declared(ROOM, DEPOSIT, PAY))
     process.reply(RoomFreed)
     assert process.end == (State.CANCELLED, "HoldDeposit")
+    process = Managed(declared(ROOM, GUIDE, DEPOSIT, PAY))
+    process.reply(RoomBooked)
+    process.refuse(HireGuide, 0)
+    # What failed is gone, too, so all that is declared is undone.
+    process.upgrade(declared(ROOM, DEPOSIT, PAY))
+    process.reply(DepositReturned, RoomFreed)
+    assert process.end == (State.CANCELLED, "HireGuide")

@@ -4,7 +4,8 @@ A command that is not answered is given again under the same id, so a participan
 finds it in its inbox and sends the recorded reply again. What may have been done counts as done.
 
 A process may have begun under an older declaration. A step that is not declared any more is not
-asked for; one that was put before what cannot be undone, and may be done, is skipped.
+asked for; one that was put before what cannot be undone, and may be done, is skipped. It is not
+cancelled before an undo that was declared when its step was asked for is declared again, and done.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from chassis.saga.progress import (
     Progress,
     Retry,
     State,
+    Undo,
 )
 from chassis.text import cut
 
@@ -25,6 +27,7 @@ from chassis.text import cut
 #: than the time between two looks, which would otherwise come a moment too early for it.
 FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=1)
+NOT_DECLARED = "the saga does not declare it any more, and its step may be done: declare it again"
 #: Bytes of why an attempt failed.
 MAX_CAUSE = 500
 
@@ -57,9 +60,9 @@ class Manager:
         wanted = list(self._next(progress, now))
         waiting = {asked.command for asked in progress.asked}
         new = [self._first(command, now) for command in wanted if command.__name__ not in waiting]
-        return self._shown(replace(progress, asked=(*progress.asked, *new))), [
-            Given(self.saga.named[each.command], 0) for each in new
-        ]
+        undos = [undo for each in new if (undo := self._undo_of(each)) is not None]
+        progress = replace(progress, asked=(*progress.asked, *new), undos=(*progress.undos, *undos))
+        return self._shown(progress, now), [Given(self.saga.named[each.command], 0) for each in new]
 
     def look(self, progress: Progress, now: datetime) -> tuple[Progress, Sequence[Given]]:
         """Give again what is not answered in time, or give it up."""
@@ -112,7 +115,7 @@ class Manager:
             asked, refusals=asked.refusals + 1, is_refused=True, cause=cut(cause, MAX_CAUSE)
         )
         rest = tuple(new if each is asked else each for each in progress.asked)
-        return self._shown(replace(progress, asked=rest))
+        return self._shown(replace(progress, asked=rest), asked.since)
 
     def _settle(self, progress: Progress) -> Progress:
         """Less what was answered."""
@@ -121,7 +124,14 @@ class Manager:
             for each in progress.asked
             if each.command in self.saga.named and not progress.is_settled(self.saga, each.command)
         )
-        progress = replace(progress, asked=left)
+        steps = {step.name: step for step in self.saga.steps}
+        undos = tuple(
+            each
+            for each in progress.undos
+            if (step := steps.get(each.command)) is None
+            or not (progress.is_refused(step) or progress.is_undone(step))
+        )
+        progress = replace(progress, asked=left, undos=undos)
         if progress.failed_step is None and not self._is_committed(progress):
             for step in self.saga.steps:
                 if progress.is_refused(step):
@@ -202,7 +212,22 @@ class Manager:
             left = any(self._missing(stage, progress) for stage in self.saga.stages)
             return None if left else State.COMPLETED
         left = any(self._not_undone(stage, progress) for stage in self._begun(progress))
-        return None if left else State.CANCELLED
+        return None if left or self._undeclared(progress) else State.CANCELLED
+
+    def _undo_of(self, asked: Asked) -> Undo | None:
+        step = self._step(asked)
+        if step.undo is None or self._is_undo(asked):
+            return None
+        return Undo(step.name, step.undo.__name__, step.at)
+
+    def _undeclared(self, progress: Progress) -> list[Undo]:
+        """What an older release would undo: its step may be done, and this one does not know how.
+
+        Before the process has failed, nothing has to be undone.
+        """
+        if progress.failed_step is None:
+            return []
+        return [each for each in progress.undos if each.undo not in self.saga.named]
 
     def _step(self, asked: Asked) -> Step:
         return self.saga.commands[self.saga.named[asked.command]]
@@ -226,8 +251,14 @@ class Manager:
         # It is given up in time, however long the pause would be.
         return min(again, asked.since + self._timeout) if self._can_be_given_up(asked) else again
 
-    def _shown(self, progress: Progress) -> Progress:
-        retrying = tuple(
+    def _shown(self, progress: Progress, now: datetime) -> Progress:
+        since = {each.command: each.since for each in progress.retrying}
+        undeclared = (
+            # Nobody can be asked: a case for a human at once.
+            Retry(each.undo, each.at, 0, since.get(each.undo, now), NOT_DECLARED, refused=True)
+            for each in self._undeclared(progress)
+        )
+        late = (
             Retry(
                 each.command,
                 self._step(each).at,
@@ -239,4 +270,5 @@ class Manager:
             for each in progress.asked
             if each.cause
         )
+        retrying = (*late, *undeclared)
         return progress if retrying == progress.retrying else replace(progress, retrying=retrying)

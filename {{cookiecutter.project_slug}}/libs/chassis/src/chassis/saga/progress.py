@@ -75,6 +75,15 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Undo:
+    """What undoes a command that was given, by the declaration of then: their names, and whose."""
+
+    command: str
+    undo: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     #: The subject of all its messages.
     id: str
@@ -96,6 +105,8 @@ class Progress:
     reason: str | None = None
     retrying: tuple[Retry, ...] = ()
     asked: tuple[Asked, ...] = ()
+    #: Of the commands of the process manager that may be done, less what is undone.
+    undos: tuple[Undo, ...] = ()
     #: The names of commands whose participant said, in a `CommandRefused`, that it never will.
     refused: tuple[str, ...] = ()
 
@@ -185,6 +196,7 @@ class Progress:
             reason=reason,
             retrying=(),
             asked=(),
+            undos=(),
         )
 
     def is_settled(self, saga: Saga, name: str) -> bool:
