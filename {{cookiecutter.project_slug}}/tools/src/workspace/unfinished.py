@@ -20,7 +20,8 @@ from workspace.errors import StackError, UnknownName
 
 #: A page that is gone makes the list begin again, so often.
 MAX_BEGINNINGS = 5
-COLUMNS = ("age", "style", "state", "waits for", "cause")
+#: How much of an id a table shows, and whoever has not answered by then is named as away.
+START, READ_SECONDS = 13, 10
 
 console = Console(highlight=False, markup=False)
 
@@ -141,7 +142,9 @@ class Processes:
     def _pages(self, service: str, asked: Mapping[str, str]) -> Iterator[Row]:
         params = dict(asked)
         while True:
-            answer = self._calls.call("GET", service, "/processes", params=params)
+            answer = self._calls.call(
+                "GET", service, "/processes", params=params, timeout=READ_SECONDS
+            )
             for process in answer["processes"]:
                 yield {"service": service, **process}
             if answer["next_page"] is None:
@@ -172,12 +175,12 @@ def print_all(rows: Sequence[Row], as_json: bool) -> None:
     if not rows:
         console.print("no unfinished processes")
         return
-    names = (Column(name, no_wrap=True) for name in ("saga", "id"))
-    table = Table(*names, *COLUMNS)
+    names = (Column(name, no_wrap=True) for name in ("saga", "id", "age", "style", "state"))
+    table = Table(*names, "waits for", "cause")
     for row in rows:
         table.add_row(
             _text(row["saga"]),
-            _text(row["id"]),
+            _text(row["id"])[:START],
             age(row["age_seconds"]),
             _text(row["style"]),
             _text(row["state"]),

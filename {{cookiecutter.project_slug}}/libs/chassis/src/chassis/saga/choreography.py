@@ -9,7 +9,7 @@ from chassis.handlers import Handlers, returns, step
 from chassis.inbox import to_its_topic, to_the_caller
 from chassis.messages import Message, name_of, topic_of
 from chassis.saga.declaration import Saga
-from chassis.saga.manager import due
+from chassis.saga.manager import due, in_seconds
 from chassis.saga.progress import Asked, Progress, Retry, failure, is_cancelled, is_completed
 from chassis.saga.records import Records
 from chassis.saga.runner import (
@@ -87,7 +87,7 @@ class Choreography:
         (asked,) = progress.asked or (Asked(name, since=since, due=since),)
         again = replace(asked, attempts=asked.attempts + 1, due=due(asked, tx.now))
         whose = ", ".join(dict.fromkeys(step.at for step in first))
-        cause = f"nobody has replied in {tx.now - since}"
+        cause = f"nobody has replied in {in_seconds(tx.now - since)}"
         retry = Retry(name, whose, asked.attempts, since, cause)
         self._records.put(replace(progress, asked=(again,), retrying=(retry,)), tx)
         return Launch.by(self, progress.id)

@@ -40,6 +40,11 @@ class Given:
     refusals: int
 
 
+def in_seconds(time: timedelta) -> timedelta:
+    """As a person reads it."""
+    return timedelta(seconds=round(time.total_seconds()))
+
+
 def due(asked: Asked, now: datetime, first: timedelta = FIRST_WAIT) -> datetime:
     """When it is given again: after as long again as it is being tried."""
     return now + min(max(first, now - asked.since), LONGEST_WAIT)
@@ -74,7 +79,7 @@ class Manager:
             step = self._step(asked)
             if asked.due > now:
                 continue
-            cause = f"{step.at} did not reply in {now - asked.since}"
+            cause = f"{step.at} did not reply in {in_seconds(now - asked.since)}"
             if asked.is_refused:
                 cause = asked.cause
             if self._can_be_given_up(asked) and now >= asked.since + self._timeout:
