@@ -19,7 +19,7 @@ def test_a_sidecar_gets_what_the_cli_gives_it_and_loopback(
     daprd.chmod(0o755)
     environment = launcher.environment(Runtime(tmp_path / "a home", Path("/none/dapr")))
     script = Path(environment["DAPR_RUNTIME_PATH"]) / ".dapr" / "bin" / "daprd"
-    given = ["--app-id", "orders", "--config", "a path with spaces"]
+    given = ["--app-id", "bank", "--config", "a path with spaces"]
     said = subprocess.run([script, *given], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines() == [
         *given,
