@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from workspace.daprfile import DaprFile
-from workspace.derived import access, files, keda, scopes
+from workspace.derived import access, catalog, files, keda, scopes
 from workspace.derived.files import DerivedFiles
 from workspace.errors import StackError
 from workspace.memberfile import MemberFile
@@ -50,6 +50,14 @@ spec:
 {access.MARKER}
     policies: []
 """
+CATALOG = f"""\
+kind: System
+metadata:
+  name: points
+spec:
+  owner: "team: a"
+{catalog.MARKER}
+"""
 TOPICS = {
     "bank": (["money-paid", "bank-dead-letters"], ["give-points", "bank-dead-letters"]),
     "loyalty-points": (["give-points"], ["points-given"]),
@@ -64,6 +72,7 @@ def root(tmp_path: Path) -> Path:
         "components/pubsub/redis/pubsub.yaml": PUBSUB,
         "components/state/sqlite/statestore.yaml": f"kind: Component\n{scopes.MARKER}\n",
         access.FILE: ACCESS,
+        catalog.FILE: CATALOG,
         "deploy/compose/compose.yaml": "name: shop\n",
         "deploy/kubernetes/base/kustomization.yaml": "kind: Kustomization\n",
         "deploy/kubernetes/keda/redis/kustomization.yaml": "kind: Component\n",
@@ -125,6 +134,7 @@ def test_every_derived_file_says_where_to_change_it_instead(root: Path) -> None:
         ("deploy/kubernetes/keda/redis/scaling.yaml", "the code or kustomization.yaml"),
         ("components/pubsub/redis/pubsub.yaml", "above the marker"),
         (access.FILE, "above the marker"),
+        (catalog.FILE, "above the marker"),
     ],
 )
 def test_a_change_by_hand_is_found_and_undone(root: Path, name: str, instead: str) -> None:
@@ -152,6 +162,7 @@ def test_what_stands_above_a_marker_stays(root: Path) -> None:
         ("components/pubsub/redis/pubsub.yaml", scopes.MARKER),
         ("components/state/sqlite/statestore.yaml", scopes.MARKER),
         (access.FILE, access.MARKER),
+        (catalog.FILE, catalog.MARKER),
     ],
 )
 def test_a_derived_part_without_its_marker_is_not_derived_a_second_time(
@@ -192,6 +203,8 @@ def test_a_file_is_replaced_as_a_whole(root: Path) -> None:
     [
         (access.FILE, "spec: {}\n", "has no spec.accessControl"),
         (access.FILE, "spec: [\n", "cannot be read as YAML"),
+        (catalog.FILE, "kind: System\n", "has no metadata.name and spec.owner"),
+        (catalog.FILE, "", "has no metadata.name and spec.owner"),
         ("deploy/compose/compose.yaml", "services: {}\n", "does not name its project"),
         ("deploy/compose/compose.yaml", "", "does not name its project"),
     ],
@@ -292,9 +305,21 @@ def test_a_service_is_scaled_by_its_topics_less_dead_letters(
     assert points["spec"]["triggers"]
 
 
+def test_each_service_is_a_component_of_the_system_and_of_its_owner(root: Path) -> None:
+    derived(root).write()
+    system, *components = yaml.safe_load_all((root / catalog.FILE).read_text())
+    assert [each["metadata"] for each in components] == [
+        {"name": "points-bank", "title": "bank"},
+        {"name": "points-loyalty-points", "title": "loyalty-points"},
+    ]
+    assert {each["spec"]["system"] for each in components} == {system["metadata"]["name"]}
+    assert {each["spec"]["owner"] for each in components} == {"team: a"}
+
+
 def test_a_workspace_without_deployments_has_only_scopes_derived(root: Path) -> None:
     (root / "deploy/compose/compose.yaml").unlink()
     (root / "deploy").rename(root / "gone")
+    (root / catalog.FILE).unlink()
     made = {file.path.name for file in derived(root).files}
     assert made == {"pubsub.yaml", "statestore.yaml", "access-control.yaml"}
 

@@ -15,8 +15,11 @@ from pathlib import Path
 #: In pyproject.toml: the paths of the example.
 LIST = re.compile(r"\n\[tool\.workspace\]\n(?:#.*\n)*example = \[\n(?P<paths>(?:.*\n)*?)\]\n")
 #: Where its names stand among others.
-EDITED = ("dapr.yaml", "pyproject.toml", "contracts/in_flight.toml", "deploy", "components")
-#: In a component file: what stands below it is derived.
+EDITED = (
+    *("dapr.yaml", "pyproject.toml", "catalog-info.yaml", "contracts/in_flight.toml"),
+    *("deploy", "components"),
+)
+#: What stands below it is derived.
 MARKER = re.compile(r"^ *# `workspace derive` writes what follows.*\n", re.MULTILINE)
 TOPICS = "".join(
     f"    - name: {name}\n      value: >-\n"
@@ -112,6 +115,7 @@ def empty(root: Path) -> None:
     """Write what follows from no service, as `derive` does."""
     for file in sorted((root / "components").rglob("*.yaml")):
         _edit(file, _of_no_service)
+    _edit(root / "catalog-info.yaml", _theirs)
     deploy = root / "deploy"
     for each in ("compose/services", "kubernetes/base/services"):
         for path in sorted((deploy / each).glob("*")):
@@ -130,11 +134,17 @@ def empty(root: Path) -> None:
         _edit(file, lambda text: text.partition("\n")[0] + "\n")
 
 
-def _of_no_service(text: str) -> str:
+def _theirs(text: str) -> str:
+    """What stands above the marker, and the marker."""
     marker = MARKER.search(text)
-    if marker is None:
+    return text[: marker.end()] if marker else text
+
+
+def _of_no_service(text: str) -> str:
+    above = _theirs(text)
+    below = text[len(above) :]
+    if not below:
         return text
-    above, below = text[: marker.end()], text[marker.end() :]
     if "policies:" in below:
         return above + POLICIES
     return above + (TOPICS if "protectedTopics" in below else "") + "scopes: []\n"

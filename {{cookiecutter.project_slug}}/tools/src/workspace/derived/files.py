@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workspace.daprfile import ROOT, DaprFile
-from workspace.derived import access, compose, keda, kubernetes, scopes
+from workspace.derived import access, catalog, compose, keda, kubernetes, scopes
 from workspace.derived.file import HEAD, Derived
 from workspace.members import Member, members
 
@@ -74,6 +74,7 @@ def of(root: Path, file: DaprFile, members: Sequence[Member]) -> DerivedFiles:
         *compose.derive(root, file, members),
         *kubernetes.derive(root, file, members),
         *keda.derive(root, members),
+        *catalog.derive(root, members),
     ]
     return DerivedFiles(root, files)
 
