@@ -3,13 +3,11 @@
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,45 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.template.console import Command, commands_of
 from tests.template.rendering import cookiecutter
 from tests.waiting import wait_until
 
 START_SECONDS = 90
 STOP_SECONDS = 60
 END_SECONDS = 30
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command of the README, and the lines that it prints there."""
-
-    line: str
-    output: tuple[str, ...]
-
-
-def commands_of(readme: str) -> list[list[Command]]:
-    """Those of each console block."""
-    return [list(_commands(block)) for block in re.findall(r"```console\n(.*?)```", readme, re.S)]
-
-
-def _commands(block: str) -> Iterator[Command]:
-    lines = block.splitlines()
-    while lines:
-        line = lines.pop(0).removeprefix("$ ")
-        while _goes_on(line):
-            line += "\n" + lines.pop(0)
-        output = []
-        while lines and not lines[0].startswith("$ "):
-            output.append(lines.pop(0))
-        yield Command(line, tuple(output))
-
-
-def _goes_on(line: str) -> bool:
-    try:
-        shlex.split(line, comments=True)
-    except ValueError:  # a quote that is not closed
-        return True
-    return False
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,21 @@
-"""The default workspace passes its own checks and its own tests, on the real system."""
+"""The default workspace passes its own checks and its own tests, as AGENTS.md says."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.template.rendering import commit, cookiecutter, git
+from tests.template.console import commands_of
+from tests.template.rendering import WORKSPACE, commit, cookiecutter, git
+
+#: What an agent is asked to run, in this order: all checks and all tests.
+COMMANDS = [
+    command.line
+    for block in commands_of((WORKSPACE / "AGENTS.md").read_text())
+    for command in block
+]
 
 
 def environment() -> dict[str, str]:
@@ -25,10 +34,19 @@ def fresh(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return commit(workspace)
 
 
-@pytest.mark.parametrize("task", ["check", "test"])
-def test_make(task: str, fresh: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_for_agents_passes(
+    command: str, fresh: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     # Minutes: what it does is shown while it does it.
     with capfd.disabled():
         print(flush=True)
-        subprocess.run(["make", task], cwd=fresh, env=environment(), timeout=1200, check=True)
+        line = ["bash", "-c", command]
+        subprocess.run(line, cwd=fresh, env=environment(), timeout=1200, check=True)
     assert git(fresh, "status", "--porcelain") == ""
+
+
+def test_they_are_all_of_make_test_and_make_check() -> None:
+    makefile = (WORKSPACE / "Makefile").read_text()
+    (tasks,) = re.findall(r"^test: (.*?)  ##", makefile, re.MULTILINE)
+    assert {"make check", *(f"make {task}" for task in tasks.split())} <= {*COMMANDS}
