@@ -127,7 +127,7 @@ async def sweep(trips: Trips) -> None:
     """A while after the process has begun."""
     progress = process(trips)
     assert progress.started_at is not None
-    earlier = progress.started_at - timedelta(seconds=15)
+    earlier = progress.started_at - timedelta(seconds=75)
     trips.memory.put(f"process:{TRIP.name}:{TRIP_ID}", replace(progress, started_at=earlier))
     trips.sagas.unfinished.sweep_seconds = 0
     await trips.sagas.unfinished.sweep(trips.store, trips.clock.now())

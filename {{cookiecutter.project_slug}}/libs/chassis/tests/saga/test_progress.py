@@ -13,6 +13,7 @@ from chassis.saga.declaration import MAX_REASON
 from chassis.saga.progress import (
     LAUNCH_AGAIN_AFTER,
     NEEDS_HUMAN_AFTER,
+    START_AGAIN_AFTER,
     Asked,
     failure,
     is_cancelled,
@@ -188,9 +189,18 @@ def test_of_an_older_release_only_the_process_manager_has_asked(
     assert [each for each in EVERY_WAY if progress.is_run_by(*each)] == [runs]
 
 
-def test_what_nobody_has_replied_to_is_due_soon_after_its_start() -> None:
-    started = Progress(TRIP_ID, Style.ORCHESTRATION).start({}, "trip-requested.v1", NOW, None)
-    assert started.due == NOW + LAUNCH_AGAIN_AFTER
+@pytest.mark.parametrize(
+    ("progress", "after"),
+    [
+        (Progress(TRIP_ID, Style.CHOREOGRAPHY), LAUNCH_AGAIN_AFTER),
+        (Progress(TRIP_ID, Style.ORCHESTRATION, Engine.WORKFLOW), START_AGAIN_AFTER),
+    ],
+)
+def test_what_nobody_has_replied_to_is_due_soon_after_its_start(
+    progress: Progress, after: timedelta
+) -> None:
+    started = progress.start({}, "trip-requested.v1", NOW, None)
+    assert started.due == NOW + after
     assert started.record(TRIP, say(RoomBooked), NOW).due is None
     assert started.end(State.COMPLETED, NOW).due is None
 

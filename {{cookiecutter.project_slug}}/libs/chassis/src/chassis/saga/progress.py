@@ -18,6 +18,8 @@ from chassis.text import cut
 NEEDS_HUMAN_AFTER = timedelta(minutes=15)
 #: What has begun is launched once more if nothing of it is known after so long.
 LAUNCH_AGAIN_AFTER = timedelta(seconds=10)
+#: A workflow: it may wait so long for its turn on a busy engine, which more calls make busier.
+START_AGAIN_AFTER = timedelta(minutes=1)
 
 
 class State(StrEnum):
@@ -127,7 +129,8 @@ class Progress:
             return min(asked.due for asked in self.asked)
         if self.started_type is None or self.started_at is None or self.steps or self.retrying:
             return None
-        return self.started_at + LAUNCH_AGAIN_AFTER
+        is_workflow = self.engine is Engine.WORKFLOW
+        return self.started_at + (START_AGAIN_AFTER if is_workflow else LAUNCH_AGAIN_AFTER)
 
     def is_run_by(self, style: Style, engine: Engine | None) -> bool:
         own = self.engine
