@@ -44,6 +44,11 @@ def _runtime(options: argparse.Namespace, progress: Progress) -> Path | None:
         with _recorded(_INSTALLED, failures, progress):
             path = installed.find()
             progress.say(f"took {_INSTALLED}: {path}")
+            if newer := installed.newer():
+                progress.say(
+                    f"{_INSTALLED}: it says {newer}, a later minor than {pins.RUNTIME_VERSION}, on "
+                    "which the tests pass: DAPRD=... pytest tests/contract shows what it keeps"
+                )
             return path
     made = [source for source in _MADE if options.source in (None, source)]
     found = _cached(made, progress) or _make(made, options, failures, progress)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runtime import pins
+from runtime.command import ask
 from runtime.failure import Failure
 from runtime.identity import check_version
 
@@ -37,6 +38,13 @@ def find() -> Path:
         )
     check_control_plane(installation / "bin")
     return Path.home()
+
+
+def newer() -> str | None:
+    """What its daprd says, if that is a later minor than the pinned one."""
+    said = ask([Path.home() / ".dapr" / "bin" / "daprd", "--version"]).partition("\n")[0].strip()
+    found, pinned = pins.version(said), pins.version(pins.RUNTIME_VERSION)
+    return said if found and pinned and found[:2] > pinned[:2] else None
 
 
 def check_control_plane(programs: Path, ports: Mapping[str, int] = _CONTAINER_PORTS) -> None:

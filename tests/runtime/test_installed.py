@@ -24,7 +24,11 @@ def test_an_installed_runtime_that_fits_is_taken(offline: Machine) -> None:
 
 def test_a_later_minor_fits(offline: Machine) -> None:
     offline.dapr_init(daprd="1.99.0", cli="1.99.0")
-    assert offline.run().stdout == f"{offline.home}\n"
+    run = offline.run()
+    assert run.stdout == f"{offline.home}\n"
+    (said,) = [line for line in run.stderr.splitlines() if "a later minor" in line]
+    assert "1.99.0" in said
+    assert pins.RUNTIME_VERSION in said
 
 
 @pytest.mark.parametrize("versions", [{"daprd": "1.2.9"}, {"daprd": "2.18.2"}, {"cli": "1.2.9"}])

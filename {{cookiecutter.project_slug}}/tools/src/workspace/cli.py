@@ -12,11 +12,13 @@ from workspace import (
     memberrun,
     processes,
     profiles,
+    runtime,
     targets,
     theirs,
     tokens,
     trimming,
     unfinished,
+    untried,
 )
 from workspace import stack as local
 from workspace import streams as jetstream
@@ -49,7 +51,28 @@ app.add_typer(targets.kube, name="kube", no_args_is_help=True, rich_help_panel=D
 @app.command(rich_help_panel=RUN)
 def up() -> None:
     """Start broker, Dapr and all services, and return when they are ready."""
+    version = untried.version(runtime.find())
+    if version:
+        console.print(f"daprd {version}: newer than any that this was tried on; tried first, once")
     local.up()
+    if version and DaprFile().apps:
+        try:
+            _try_out()
+        except BaseException:
+            local.down()
+            raise
+        untried.remember(version)
+
+
+def _try_out() -> None:
+    """Raises `StackError` where this Dapr does not keep what the services rest on."""
+    # It loads the chassis.
+    from workspace import promises
+
+    promises.require(next(iter(DaprFile().apps.values())))
+    # One process in each style.
+    if theirs.command("demo")(1) is False:
+        raise StackError("a process does not add up on this Dapr: see above")
 
 
 @app.command(rich_help_panel=RUN)
