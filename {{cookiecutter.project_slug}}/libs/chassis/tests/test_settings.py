@@ -39,6 +39,18 @@ def test_an_empty_setting_is_not_set(
     assert ServiceSettings(app_id="bank") == unset
 
 
+@pytest.mark.parametrize("value", ["", " \n"])
+def test_an_empty_list_of_a_service_is_not_set(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    class Settings(ServiceSettings):
+        app_id: str = "bank"
+        stops: frozenset[str] = frozenset({"home"})
+
+    monkeypatch.setenv("STOPS", value)
+    assert Settings().stops == {"home"}
+    monkeypatch.setenv("STOPS", '["work"]\n')
+    assert Settings().stops == {"work"}
+
+
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [

@@ -12,7 +12,13 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsError,
+)
 
 #: Bytes of the largest message that is kept whole as a dead letter. In base64 it has 3.2 MB, and
 #: fits with its page and its inbox record into one call of a sidecar, which takes 4 MiB.
@@ -55,6 +61,18 @@ class WrongSettings(SystemExit):
     """Its line is all that is shown, and the process ends with 1: a traceback helps nobody here."""
 
 
+class _Environment(EnvSettingsSource):
+    """Reads no JSON where nothing is written."""
+
+    def prepare_field_value(
+        self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool
+    ) -> Any:
+        is_json = value_is_complex or self.field_is_complex(field)
+        if is_json and isinstance(value, str) and not value.strip():
+            return None
+        return super().prepare_field_value(field_name, field, value, value_is_complex)
+
+
 class ServiceSettings(BaseSettings):
     """Read once, at start; a wrong value ends the start with its name and the reason.
 
@@ -79,6 +97,17 @@ class ServiceSettings(BaseSettings):
             for name, value in given.items()
             if not isinstance(value, str) or value.strip() or cls._is_secret(name)
         }
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _Environment(settings_cls), dotenv_settings, file_secret_settings
 
     @classmethod
     def _is_secret(cls, name: str) -> bool:
