@@ -64,6 +64,15 @@ def members(file: DaprFile) -> list[Member]:
     return [replace(each, publishes=each.publishes.union(*_asked(each, found))) for each in found]
 
 
+def run_sagas(file: DaprFile) -> bool:
+    """Whether any of them does. Raises `StackError` for one that is not installed."""
+    logging.disable()
+    try:
+        return any(service(app_id).sagas.runners for app_id in file.apps)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def services() -> Iterator[Service]:
     """All, composed; one in another language as its member.toml says."""
     return map(service, names())
