@@ -64,7 +64,7 @@ def component(prefix: str) -> dict[str, Any]:
 
 def test_no_table_of_postgresql_is_named_after_an_app_with_a_hyphen() -> None:
     with pytest.raises(StackError) as refusal:
-        profiles.require_tables([component("{appID}_")], ["orders", "fraud-check"])
+        profiles.require_tables([component("{appID}_")], ["ledger", "fraud-check"])
     (line,) = str(refusal.value).splitlines()
     assert line.startswith("statestore (state.postgresql): tablePrefix would name tables after ")
     assert "fraud-check" in line

@@ -72,7 +72,7 @@ async def _is_read_back(store: Store, keys: list[str]) -> None:
 
 
 async def _stale_is_named(store: Store, keys: list[str]) -> None:
-    """a lost race of ETags is told apart from a failure"""
+    """a lost race of ETags is reported as one, not as a failure"""
     await _race(store, [keys[0]])
 
 
