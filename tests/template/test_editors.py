@@ -145,6 +145,27 @@ def test_dapr_is_the_one_of_the_template() -> None:
     assert f"\ncli={pins.CLI_VERSION}\nruntime={pins.RUNTIME_VERSION}\n" in script
 
 
+def test_what_an_editor_launches_is_there(installed: Path) -> None:
+    launched = json.loads((WORKSPACE / ".vscode/launch.json").read_text())
+    known = {each["id"] for each in launched["inputs"]}
+    for each in launched["configurations"]:
+        asked = set(re.findall(r"\$\{input:(\w+)\}", json.dumps(each)))
+        assert asked <= known
+        if "program" in each:
+            program = each["program"].replace("${workspaceFolder}", str(installed))
+            sh(f"{program} {each['args'][0]} --help", installed)
+        else:
+            sh(f".venv/bin/python -c 'import {each['module']}'", installed)
+
+
+def test_the_tasks_of_an_editor_are_those_of_make() -> None:
+    makefile = (WORKSPACE / "Makefile").read_text()
+    tasks = json.loads((WORKSPACE / ".vscode/tasks.json").read_text())["tasks"]
+    for task in tasks:
+        assert task["command"] == f"make {task['label']}"
+        assert re.search(rf"^{task['label']}:", makefile, re.MULTILINE)
+
+
 @pytest.fixture
 def releases(tmp_path: Path) -> Path:
     """Programs that stand in for `curl`, whose server has one archive, and for `uname`."""

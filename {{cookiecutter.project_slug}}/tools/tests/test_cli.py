@@ -49,8 +49,8 @@ def ending(with_what: Callable[[], object]) -> typer.Typer:
 
 def test_the_commands_are_these() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
-        *("up", "servers", "down", "use", "derive", "new-service", "remove-example"),
-        *("members", "streams", "tokens", "trim"),
+        *("up", "servers", "down", "restart", "debug", "dev", "use", "derive"),
+        *("new-service", "remove-example", "members", "streams", "tokens", "trim"),
         *("dead-letters", "dead-letters list", "dead-letters show"),
         *("dead-letters replay", "dead-letters discard", "processes", "processes show"),
         *("demo", "faults", "simulate", "fuzz", "histories"),
@@ -89,6 +89,9 @@ def test_each_command_says_what_it_does(path: tuple[str, ...]) -> None:
         "dead-letters list --service nobody",
         "processes --state happy",
         "processes --service nobody",
+        "restart",
+        "restart nobody",
+        "debug nobody",
         "compose replace",
         "kube config --overlay no-overlay",
     ],

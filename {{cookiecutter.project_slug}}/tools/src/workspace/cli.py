@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from workspace import (
+    apps,
     example,
     memberrun,
     processes,
@@ -86,6 +87,31 @@ def servers() -> None:
 def down() -> None:
     """Stop all that `up` or `servers` started."""
     local.down()
+
+
+Service = Annotated[
+    str, typer.Argument(help="An app of dapr.yaml.", autocompletion=lambda: DaprFile().apps)
+]
+
+
+@app.command(rich_help_panel=RUN)
+def restart(service: Service) -> None:
+    """Restart one app of what is up, and not its sidecar: with the code of now."""
+    apps.restart(apps.named(service))
+
+
+@app.command(rich_help_panel=RUN)
+def debug(service: Service) -> None:
+    """Run one app of what is up in this terminal, where breakpoint() works, until Ctrl-C."""
+    apps.debug(apps.named(service))
+
+
+@app.command(rich_help_panel=RUN)
+def dev() -> None:
+    """Start what is not up, and restart each app whose code changes, until Ctrl-C."""
+    from workspace import watching
+
+    watching.dev()
 
 
 @app.command(rich_help_panel=RUN)

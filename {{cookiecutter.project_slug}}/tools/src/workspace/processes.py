@@ -70,7 +70,9 @@ def start(name: str, command: Sequence[str], environment: dict[str, str]) -> psu
             stderr=subprocess.STDOUT,
             process_group=0,
         )
-    _remember([*_remembered(), Started(name, process.pid, process.create_time())])
+    # Without what has ended: an app may be restarted any number of times.
+    before = [each for each in _remembered() if each.members]
+    _remember([*before, Started(name, process.pid, process.create_time())])
     return process
 
 
@@ -86,6 +88,15 @@ def stop_all(timeout: float = STOP_SECONDS) -> None:
 
 def running() -> list[str]:
     return [started.name for started in _remembered() if started.members]
+
+
+def leader(name: str) -> psutil.Process:
+    """Raises `StackError` if it does not run."""
+    found = (each.leader for each in _remembered() if each.name == name)
+    process = next(filter(None, found), None)
+    if process is None:
+        raise StackError(f"{name} does not run. `make down up` starts all again.")
+    return process
 
 
 def members() -> list[psutil.Process]:

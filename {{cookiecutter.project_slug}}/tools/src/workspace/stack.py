@@ -158,6 +158,11 @@ def _run_services(found: runtime.Runtime, file: DaprFile, environment: dict[str,
         _wait(f"{app.app_id} at {readiness(app)}", partial(ready, app), SERVICES, process)
 
 
+def wait_ready(app: App, process: psutil.Process) -> None:
+    """Of an app that was started by itself. Raises `StackError` if it is not in time, or ended."""
+    _wait(f"{app.app_id} at {readiness(app)}", partial(_ok, readiness(app)), app.app_id, process)
+
+
 def readiness(app: App) -> str:
     """Where it is asked, of a service in any language."""
     return f"{app.url}{memberfile.or_chassis(app.app_id).ready}"
