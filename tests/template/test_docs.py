@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.template.rendering import ROOT, git
 
 MAX_LINES = 90
@@ -57,9 +55,9 @@ def test_every_link_of_the_guides_leads_somewhere(workspace: Path) -> None:
     assert [line for guide in guides(workspace) for line in broken(guide)] == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
-def test_every_link_of_the_template_leads_somewhere(name: str) -> None:
-    assert list(broken(ROOT / name)) == []
+def test_every_link_of_every_document_leads_somewhere() -> None:
+    documents = [ROOT / name for name in git(ROOT, "ls-files", "*.md").splitlines()]
+    assert [line for document in documents for line in broken(document)] == []
 
 
 def test_every_path_that_the_guides_name_is_there(workspace: Path) -> None:
