@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi import APIRouter
 
 from chassis import bodies
+from chassis.guard import ClientRoute, SidecarRoute
 from chassis.service import Service
 from testkit import running
 
@@ -41,8 +43,12 @@ async def client(service: Service, door: Door) -> AsyncIterator[httpx.AsyncClien
     async def enter(body: dict[str, str]) -> None:
         await door.enter(body["text"])
 
-    service.app.add_api_route("/door", enter, methods=["POST"])
-    service.app.add_api_route("/commands/door", enter, methods=["POST"])
+    of_clients = APIRouter(route_class=ClientRoute)
+    of_clients.add_api_route("/door", enter, methods=["POST"])
+    of_the_sidecar = APIRouter(route_class=SidecarRoute)
+    of_the_sidecar.add_api_route("/commands/door", enter, methods=["POST"])
+    service.app.include_router(of_clients)
+    service.app.include_router(of_the_sidecar)
     async with running(service) as client:
         yield client
 

@@ -2,10 +2,11 @@ import json
 from typing import Annotated
 
 import pytest
-from fastapi import Body, HTTPException
+from fastapi import APIRouter, Body, HTTPException
 from pydantic import BaseModel, ConfigDict
 
 from chassis.errors import Rejected, Unavailable
+from chassis.guard import ClientRoute
 from chassis.service import Service
 from testkit import running
 
@@ -42,9 +43,11 @@ async def take(lines: Lines) -> None:
 
 @pytest.fixture
 def failing(service: Service) -> Service:
-    service.app.add_api_route("/fail/{how}", fail)
-    service.app.add_api_route("/basket", basket, methods=["POST"])
-    service.app.add_api_route("/lines", take, methods=["POST"])
+    router = APIRouter(route_class=ClientRoute)
+    router.add_api_route("/fail/{how}", fail)
+    router.add_api_route("/basket", basket, methods=["POST"])
+    router.add_api_route("/lines", take, methods=["POST"])
+    service.app.include_router(router)
     return service
 
 

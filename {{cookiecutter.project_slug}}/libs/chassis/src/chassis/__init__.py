@@ -4,6 +4,7 @@ from chassis.api import IdempotencyKey, Running
 from chassis.cloudevents import CloudEvent, derived_id, envelope
 from chassis.composing import Ports
 from chassis.errors import Rejected, Unavailable
+from chassis.guard import ClientRoute, OpenRoute, SidecarRoute
 from chassis.handlers import Handlers, Step, read, step
 from chassis.inbox import to_the_caller
 from chassis.messages import topic_of
@@ -18,15 +19,18 @@ from chassis.workflows import Calls, Workflow, Workflows
 
 __all__ = [
     "Calls",
+    "ClientRoute",
     "CloudEvent",
     "CommandRefused",
     "Handlers",
     "IdempotencyKey",
+    "OpenRoute",
     "Ports",
     "Rejected",
     "Running",
     "Service",
     "ServiceSettings",
+    "SidecarRoute",
     "Step",
     "Transaction",
     "Unavailable",

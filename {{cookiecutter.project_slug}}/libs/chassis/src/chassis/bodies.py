@@ -1,14 +1,14 @@
 """Request bodies: how many bytes of them are held at once, and how long one may take to arrive."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.budget import WAIT_SECONDS, ByteBudget
-from chassis.errors import Unavailable
-from chassis.guard import is_guarded
-from chassis.problems import unavailable
+from chassis.errors import Busy
+from chassis.guard import DeliveryRoute, SidecarRoute
 
 #: Bytes of the bodies under way: four of the largest, two hundred of fifty lines each.
 MAX_HELD = 1024 * 1024
@@ -17,7 +17,7 @@ BODY_SECONDS = 15.0
 
 
 class Bodies:
-    """Holds a request with a body back until there is room for it; answers 503 if there is none.
+    """Holds a body back until there is room for it; the answer is 503 if there is none.
 
     What the sidecar sends has room of its own. Deliveries of events are not held here, but where
     they are read: see `chassis.deliveries`.
@@ -38,18 +38,39 @@ class Bodies:
         self._of_the_sidecar = ByteBudget(MAX_HELD, wait_seconds=room_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        size = 0
-        if scope["type"] == "http" and not scope["path"].startswith("/events/"):
-            size = min(_size(scope), self._max_body_bytes)
+        size = _size(scope) if scope["type"] == "http" else 0
         if not size:
             await self._app(scope, receive, send)
             return
-        held = self._of_the_sidecar if is_guarded(scope["path"]) else self._of_anyone
+        async with AsyncExitStack() as held:
+            await self._app(scope, self._in_its_turn(scope, receive, size, held), send)
+
+    def _in_its_turn(
+        self, scope: Scope, receive: Receive, size: int, held: AsyncExitStack
+    ) -> Receive:
+        """The body, which waits when it is asked for: by then its route is known, and admits it."""
+        begun: Receive | None = None
+
+        async def receive_in_its_turn() -> Message:
+            nonlocal begun
+            if begun is None:
+                begun = await self._begin(scope.get("route"), receive, size, held)
+            return await begun()
+
+        return receive_in_its_turn
+
+    async def _begin(
+        self, route: object, receive: Receive, size: int, held: AsyncExitStack
+    ) -> Receive:
+        if isinstance(route, DeliveryRoute):
+            return receive
+        budget = self._of_the_sidecar if isinstance(route, SidecarRoute) else self._of_anyone
         try:
-            async with held.hold(size):
-                await self._app(scope, in_time(receive, self._body_seconds), send)
-        except Unavailable as error:
-            await unavailable(Request(scope), error)(scope, receive, send)
+            await held.enter_async_context(budget.hold(min(size, self._max_body_bytes)))
+        except Busy as error:
+            # FastAPI makes a 400 of another exception while it reads a body.
+            raise HTTPException(503, f"try again: {error}", {"retry-after": "1"}) from error
+        return in_time(receive, self._body_seconds)
 
 
 def in_time(receive: Receive, seconds: float) -> Receive:

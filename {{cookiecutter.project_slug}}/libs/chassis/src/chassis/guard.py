@@ -1,31 +1,41 @@
-"""Who may call the routes that are for the sidecar alone: whoever has the app API token.
+"""Who may call a route is said where the route is defined: by its class.
 
-Without a token in the environment these routes are open, as `dapr run` has them by default.
+A service does not start with a route of another class, see `check_routes`, so none is open because
+somebody forgot it. A route is guarded by itself, whatever the path by which it was reached: a
+prefix of a proxy, a mount and another method make no difference.
 """
 
 from hmac import compare_digest
 
-from fastapi import Request
-from pydantic import SecretStr
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from chassis.problems import problem
+from chassis.settings import ServiceSettings
 
-#: Messages, commands, subscriptions, and what operators see. The service's own API stays open.
-GUARDED = ("/events", "/commands", "/dapr", "/dead-letters", "/processes")
 HEADER = b"dapr-api-token"
 
 
-class AppToken:
-    """Refuses a call of a guarded route that does not carry the token; daprd sends it."""
+class OpenRoute(APIRoute):
+    """Anyone may call it: probes and metrics."""
 
-    def __init__(self, app: ASGIApp, token: SecretStr) -> None:
-        self._app = app
-        self._token = token.get_secret_value().encode()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not is_guarded(scope["path"]) or self._is_shown(scope):
-            await self._app(scope, receive, send)
+class ClientRoute(APIRoute):
+    """Clients of the service's own API may call it."""
+
+
+class SidecarRoute(APIRoute):
+    """The service's own sidecar may call it, and who operates the service: by the app API token.
+
+    Without a token in the environment it is open, as `dapr run` has it by default.
+    """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Before the body is read: who may not call waits for nothing, and holds nothing.
+        if _has_token(scope):
+            await super().handle(scope, receive, send)
             return
         refusal = problem(
             Request(scope),
@@ -37,11 +47,39 @@ class AppToken:
         refusal.headers["www-authenticate"] = "dapr-api-token"
         await refusal(scope, receive, send)
 
-    def _is_shown(self, scope: Scope) -> bool:
-        shown = [value for name, value in scope["headers"] if name == HEADER]
-        # In constant time: how long it takes must not tell how much of a guess is right.
-        return len(shown) == 1 and compare_digest(shown[0], self._token)
+
+class DeliveryRoute(SidecarRoute):
+    """Takes deliveries of events, which are bounded where they are read: `chassis.deliveries`."""
 
 
-def is_guarded(path: str) -> bool:
-    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in GUARDED)
+def check_routes(app: FastAPI) -> None:
+    """Raises `ValueError` for a route that does not say who may call it."""
+    documents = {
+        app.openapi_url,
+        app.docs_url,
+        app.redoc_url,
+        app.swagger_ui_oauth2_redirect_url,
+    }
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        of_fastapi = type(route) is Route and route.path in documents
+        if not of_fastapi and not _says_who_may_call(route):
+            raise ValueError(
+                f"{context.path or type(route).__name__} does not say who may call it: define it "
+                "in an APIRouter(route_class=ClientRoute), or with the route_class SidecarRoute or "
+                "OpenRoute"
+            )
+
+
+def _says_who_may_call(route: BaseRoute) -> bool:
+    return isinstance(route, (OpenRoute, ClientRoute, SidecarRoute))
+
+
+def _has_token(scope: Scope) -> bool:
+    settings: ServiceSettings = scope["app"].state.service.settings
+    if settings.app_api_token is None:
+        return True
+    token = settings.app_api_token.get_secret_value().encode()
+    shown = [value for name, value in scope["headers"] if name == HEADER]
+    # In constant time: how long it takes must not tell how much of a guess is right.
+    return len(shown) == 1 and compare_digest(shown[0], token)

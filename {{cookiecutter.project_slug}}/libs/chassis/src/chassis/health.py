@@ -6,8 +6,9 @@ A service is ready when its subscriptions are, too.
 import asyncio
 from collections.abc import Callable
 
-from fastapi import FastAPI, HTTPException
+from fastapi import APIRouter, FastAPI, HTTPException
 
+from chassis.guard import OpenRoute
 from chassis.ports import Supervisor
 from chassis.settings import ServiceSettings
 
@@ -32,8 +33,10 @@ def add_routes(
             raise HTTPException(503, f"not ready: the sidecar has no {names}, see its log")
         return {"status": "ready"}
 
-    app.add_api_route("/healthz", healthz, tags=["Health"])
-    app.add_api_route("/readyz", readyz, tags=["Health"])
+    router = APIRouter(route_class=OpenRoute, tags=["Health"])
+    router.add_api_route("/healthz", healthz)
+    router.add_api_route("/readyz", readyz)
+    app.include_router(router)
 
 
 async def sidecar_ready(sidecar: Supervisor, seconds: float) -> None:

@@ -5,10 +5,11 @@ from http import HTTPStatus
 from typing import Any
 
 import aiohttp
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from chassis.cloudevents import CONTENT_TYPE, CloudEvent, read_event
 from chassis.errors import Rejected, Unavailable
+from chassis.guard import SidecarRoute
 from chassis.handlers import Handlers, Step
 from chassis.inbox import to_the_caller
 from chassis.logs import about
@@ -31,18 +32,19 @@ def answer(app: FastAPI, handlers: Handlers, processor: Processor) -> None:
     the one outcome. That is a `CommandRefused` for what can never succeed; 503 is for what may
     succeed later (see `chassis.problems`).
     """
+    router = APIRouter(route_class=SidecarRoute, tags=["Commands"])
     for step in handlers:
         if not step.outcomes:
             raise ValueError(f"the handler of {step.topic} returns nothing, and its caller waits")
-        app.add_api_route(
+        router.add_api_route(
             f"/commands/{step.topic}",
             _endpoint(step, processor),
             methods=["POST"],
-            tags=["Commands"],
             summary=" or ".join(message.__name__ for message in step.messages.values()),
             response_class=CloudEventResponse,
             openapi_extra={"requestBody": REQUEST_BODY},
         )
+    app.include_router(router)
 
 
 class CloudEventResponse(Response):

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from functools import cache
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
+
+from chassis.guard import OpenRoute
 
 _MESSAGES = Counter("messages_received", "Messages that arrived", ["topic", "transport"])
 _DEAD_LETTERS = Counter("dead_letters", "Messages that were given up, and kept", ["kind"])
@@ -18,7 +20,9 @@ def add_routes(app: FastAPI) -> None:
     async def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    app.add_api_route("/metrics", metrics, include_in_schema=False)
+    router = APIRouter(route_class=OpenRoute, include_in_schema=False)
+    router.add_api_route("/metrics", metrics)
+    app.include_router(router)
 
 
 def received(topic: str, transport: str, count: int = 1) -> None:

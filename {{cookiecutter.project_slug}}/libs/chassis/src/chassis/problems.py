@@ -13,8 +13,6 @@ from chassis.text import MAX_ERRORS, cut, first_errors
 
 #: Bytes of the path that is said back: longer than any of ours.
 MAX_PATH = 300
-#: Where the sidecar delivers. It may have asked an earlier release of the service for its topics.
-DELIVERIES = "/events/"
 
 
 def use_problem_details(app: FastAPI) -> None:
@@ -43,9 +41,6 @@ def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResp
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    if error.status_code == HTTPStatus.NOT_FOUND and request.url.path.startswith(DELIVERIES):
-        # daprd 1.18 takes a 404 for done, and a whole bulk of messages would be gone.
-        return unavailable(request, Unavailable("no handler of this service reads this topic"))
     response = problem(request, error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
     return response
@@ -63,15 +58,11 @@ async def _rejected(request: Request, error: Exception) -> JSONResponse:
     return problem(request, 422, str(error))
 
 
-def unavailable(request: Request, error: Exception) -> JSONResponse:
+async def _away(request: Request, error: Exception) -> JSONResponse:
     reason = str(error) or "the sidecar did not answer in time"
     response = problem(request, 503, f"try again: {reason}")
     response.headers["retry-after"] = "1"
     return response
-
-
-async def _away(request: Request, error: Exception) -> JSONResponse:
-    return unavailable(request, error)
 
 
 async def _bug(request: Request, _: Exception) -> JSONResponse:

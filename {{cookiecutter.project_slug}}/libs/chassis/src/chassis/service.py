@@ -19,7 +19,7 @@ from chassis.content import exactly
 from chassis.deadletters import KeptLetters
 from chassis.deadletters import api as deadletters
 from chassis.errors import Rejected, Unavailable, UsedBefore
-from chassis.guard import AppToken
+from chassis.guard import check_routes
 from chassis.handlers import Handlers, Step, by_type, read
 from chassis.inbox import Destination, Inbox, to_its_topic, to_the_caller
 from chassis.invocation import answer
@@ -87,13 +87,12 @@ class Service:
             title=title,
             version=version,
             lifespan=self._lifespan,
+            # A redirect names http:// behind a proxy that ends TLS, and a body goes there, too.
+            redirect_slashes=False,
             telemetry=FASTAPI_TELEMETRY,
             max_body_size=settings.max_body_bytes,
         )
         self.app.add_middleware(Bodies, max_body_bytes=settings.max_body_bytes)
-        # Outside of it: who may not call waits for nothing, and holds nothing.
-        if settings.app_api_token:
-            self.app.add_middleware(AppToken, token=settings.app_api_token)
         self.app.state.service = self
         self.dead_letters = KeptLetters(self._inbox, self.store, self._letters, self.clock)
         self.subscriptions = Subscriptions(
@@ -228,7 +227,8 @@ class Service:
             ) from error
 
     @asynccontextmanager
-    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        check_routes(app)
         self.start()
         # What is loaded by now stays: to look through it for garbage again and again would take a
         # quarter of what a message costs.

@@ -12,10 +12,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from dapr.ext.fastapi import DaprApp
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 
 from chassis import deliveries
 from chassis.budget import ByteBudget
@@ -25,6 +25,7 @@ from chassis.deadletters.letter import UNKNOWN_CAUSE, Kind, cause_of
 from chassis.deadletters.retries import Retries
 from chassis.deliveries import RETRY, SUCCESS
 from chassis.errors import TRANSIENT, Busy, Rejected, Unavailable, Unsent
+from chassis.guard import DeliveryRoute
 from chassis.handlers import Handlers, Step
 from chassis.inbox import Destination
 from chassis.logs import about
@@ -76,7 +77,14 @@ class Subscriptions(DaprApp):
         clock: Clock,
         random: Random,
     ) -> None:
-        super().__init__(app)
+        routes = APIRouter(route_class=DeliveryRoute, tags=["Events"])
+        # All that it does with an app is to add routes; these say who may call them.
+        super().__init__(cast(FastAPI, routes))
+        # Order matters: the route of any topic comes after those of the known ones.
+        others = APIRouter(route_class=DeliveryRoute, include_in_schema=False)
+        others.add_api_route("/events/{topic}", _unknown, methods=["POST"])
+        app.include_router(routes)
+        app.include_router(others)
         self._settings = settings
         self._processor = processor
         self._kept = kept
@@ -177,7 +185,7 @@ class Subscriptions(DaprApp):
 
         route = f"/events/{topic}"
         self._app.add_api_route(
-            route, deliver, methods=["POST"], tags=["Events"], max_body_size=deliveries.MAX_BYTES
+            route, deliver, methods=["POST"], max_body_size=deliveries.MAX_BYTES
         )
         self._subscriptions.append(
             {
@@ -346,3 +354,11 @@ class Subscriptions(DaprApp):
             return None
         topics = [t for t, each in self._by_topic.items() if kind in each.step.messages]
         return topics[0] if len(topics) == 1 else None
+
+
+async def _unknown(topic: str) -> None:
+    """The sidecar has asked an earlier release of the service for its topics.
+
+    daprd 1.18 takes a 404 for done, and a whole bulk of messages would be gone.
+    """
+    raise Unavailable(f"no handler of this service reads the topic {topic[:100]!r}")

@@ -1,8 +1,9 @@
 """One trace for one process: W3C `traceparent` in, spans here, `traceparent` out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import environ
+from typing import Any
 
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
@@ -24,6 +25,11 @@ propagator = TraceContextTextMapPropagator()
 NOT_TRACED = ("/events/", "/dapr/", "/healthz", "/readyz", "/metrics")
 
 
+def _own_path(scope: Mapping[str, Any]) -> str:
+    """Without the prefix of a proxy."""
+    return str(scope.get("path", "")).removeprefix(str(scope.get("root_path", "")))
+
+
 def configure_tracing(service: str) -> None:
     """Each process has a trace id, for the logs; spans are made where there is an OTLP endpoint."""
     provider = TracerProvider(
@@ -42,7 +48,7 @@ FASTAPI_TELEMETRY: TelemetryConfig = {
     "operation_spans": False,
     "metrics": False,
     "logs": False,
-    "exclude": lambda scope: str(scope.get("path", "")).startswith(NOT_TRACED),
+    "exclude": lambda scope: _own_path(scope).startswith(NOT_TRACED),
 }
 
 

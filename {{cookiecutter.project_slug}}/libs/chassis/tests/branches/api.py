@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, status
 from pydantic import BaseModel, Field
 
 from chassis import (
+    ClientRoute,
     IdempotencyKey,
     Ports,
     Running,
@@ -23,7 +24,7 @@ from .claims import APPROVAL, Approval, Claim, ClaimDecided, decide, key, workfl
 APPROVE_ABOVE_CENTS = 10_000
 APPROVE_WITHIN = timedelta(days=3)
 
-router = APIRouter(tags=["Claims"])
+router = APIRouter(route_class=ClientRoute, tags=["Claims"])
 
 
 class FileClaim(BaseModel):

@@ -18,7 +18,12 @@ PAGE = next(
 
 
 def test_each_block_of_code_in_the_page_runs() -> None:
-    names: dict[str, Any] = {**vars(chassis), **vars(saga), **vars(trips), "router": APIRouter()}
+    names: dict[str, Any] = {
+        **vars(chassis),
+        **vars(saga),
+        **vars(trips),
+        "router": APIRouter(route_class=chassis.ClientRoute),
+    }
     for block in re.findall(r"```python\n(.*?)```", PAGE, re.S):
         exec(block, names)
     assert names["TRIP"].steps[1:] == trips.TRIP.steps[1:4]

@@ -5,12 +5,12 @@ from typing import ClassVar
 from fastapi import APIRouter, HTTPException, status
 from pydantic import BaseModel, ConfigDict
 
-from chassis import IdempotencyKey, Running, Transaction, derived_id, step
+from chassis import ClientRoute, IdempotencyKey, Running, Transaction, derived_id, step
 from contracts.orders import OrderId, Quantity, Sku
 from inventory.domain import Reservation, Stock
 from inventory.steps import reservation_key, stock_key
 
-router = APIRouter(tags=["Stock"])
+router = APIRouter(route_class=ClientRoute, tags=["Stock"])
 
 
 class Receipt(BaseModel):

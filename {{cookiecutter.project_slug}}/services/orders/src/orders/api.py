@@ -8,14 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Response, status
 from pydantic import BaseModel, ConfigDict
 
-from chassis import IdempotencyKey, Running, derived_id
+from chassis import ClientRoute, IdempotencyKey, Running, derived_id
 from chassis.processes import Failure, ProcessView, RetryView, begin, look_up
 from chassis.saga import Recorded, State, Style
 from contracts.orders import OrderDetails, OrderId, OrderPlaced
 from orders.saga import FULFILMENT
 from orders.settings import settings
 
-router = APIRouter(tags=["Orders"])
+router = APIRouter(route_class=ClientRoute, tags=["Orders"])
 
 
 class OrderState(StrEnum):

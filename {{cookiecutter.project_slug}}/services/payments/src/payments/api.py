@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter, HTTPException
 
-from chassis import Running
+from chassis import ClientRoute, Running
 from contracts.orders import CardId, OrderId
 from payments.domain import Card, Payment
 from payments.settings import settings
 from payments.steps import card_key, payment_key
 
-router = APIRouter(tags=["Payments"])
+router = APIRouter(route_class=ClientRoute, tags=["Payments"])
 
 
 @router.get("/payments/{order_id}")

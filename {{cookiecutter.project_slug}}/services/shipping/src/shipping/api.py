@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, HTTPException
 
-from chassis import Running
+from chassis import ClientRoute, Running
 from contracts.orders import OrderId
 from shipping.domain import Shipment
 from shipping.steps import shipment_key
 
-router = APIRouter(tags=["Shipments"])
+router = APIRouter(route_class=ClientRoute, tags=["Shipments"])
 
 
 @router.get("/shipments/{order_id}")

@@ -55,14 +55,14 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Response, status
 from pydantic import BaseModel, ConfigDict
 
-from chassis import IdempotencyKey, Running, derived_id
+from chassis import ClientRoute, IdempotencyKey, Running, derived_id
 from chassis.processes import ProcessView, begin, look_up
 from chassis.saga import Style
 $imports
 from $package.saga import $SAGA
 from $package.settings import settings
 
-router = APIRouter(tags=["$Title"])
+router = APIRouter(route_class=ClientRoute, tags=["$Title"])
 
 
 class $Request(BaseModel):

@@ -61,11 +61,11 @@ API = '''\
 
 from fastapi import APIRouter, HTTPException
 
-from chassis import Running
+from chassis import ClientRoute, Running
 from $package.choreography import note_key
 from $package.domain import Note
 
-router = APIRouter(tags=["$Title"])
+router = APIRouter(route_class=ClientRoute, tags=["$Title"])
 
 
 @router.get("/$name/{subject}")

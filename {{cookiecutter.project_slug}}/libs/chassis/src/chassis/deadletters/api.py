@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.deadletters.kept import Discard, Handle, KeptLetters, Listed
 from chassis.deadletters.letter import DeadLetter, Summary
+from chassis.guard import SidecarRoute
 
 PageNumber = Annotated[int | None, Query(ge=0, le=2**31, description="`next_page` of the last.")]
 
@@ -62,7 +63,7 @@ def add_routes(app: FastAPI, kept: KeptLetters, handle: Handle) -> None:
     async def discard_letter(letter_id: UUID, why: Reason) -> Discard:
         return await kept.discard(await find(letter_id), why.reason, why.by)
 
-    router = APIRouter(prefix="/dead-letters", tags=["Dead letters"])
+    router = APIRouter(prefix="/dead-letters", route_class=SidecarRoute, tags=["Dead letters"])
     router.add_api_route("", list_letters)
     router.add_api_route("/{letter_id}", show_letter)
     router.add_api_route("/{letter_id}/replay", replay_letter, methods=["POST"])

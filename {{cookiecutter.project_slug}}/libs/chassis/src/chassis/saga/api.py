@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, FastAPI, HTTPException, Query
 from pydantic import BaseModel
 
+from chassis.guard import SidecarRoute
 from chassis.ports import Clock, Store
 from chassis.saga.views import Phase, ProcessView, Summary
 from chassis.unfinished import NAME, Gone, Listed, Unfinished
@@ -56,7 +57,7 @@ def add_routes(
             raise HTTPException(404, f"there is no process {id} of {saga}")
         return process
 
-    router = APIRouter(prefix="/processes", tags=["Processes"])
+    router = APIRouter(prefix="/processes", route_class=SidecarRoute, tags=["Processes"])
     router.add_api_route("", list_processes)
     router.add_api_route("/{saga}/{id}", show_process)
     app.include_router(router)

@@ -7,12 +7,13 @@ from typing import Any, ClassVar, Literal, Protocol
 from uuid import uuid4
 
 import pytest
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from chassis.cloudevents import CONTENT_TYPE, CloudEvent, envelope, read_event
 from chassis.composing import Ports
 from chassis.errors import Rejected, Unavailable
+from chassis.guard import SidecarRoute
 from chassis.handlers import Handlers
 from chassis.refusal import CommandRefused
 from chassis.service import Service
@@ -104,7 +105,9 @@ def _answer(
         command = read_event(await request.body())
         return Response(body(command), status, headers, media_type=CONTENT_TYPE)
 
-    service.app.add_api_route(f"/commands/{topic}", answer, methods=["POST"])
+    router = APIRouter(route_class=SidecarRoute)
+    router.add_api_route(f"/commands/{topic}", answer, methods=["POST"])
+    service.app.include_router(router)
 
 
 def command_to(account: str, then: str = "answer", more: str = "") -> CloudEvent:

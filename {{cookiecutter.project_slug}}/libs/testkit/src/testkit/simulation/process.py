@@ -12,6 +12,8 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
+from fastapi.routing import iter_route_contexts
+
 from chassis.cloudevents import CloudEvent
 from chassis.errors import StaleWrite, Unavailable
 from chassis.service import Service
@@ -34,8 +36,8 @@ class Member:
         self.app_id = service.settings.app_id
         self.endpoints: dict[str, Callable[..., Any]] = {
             route.path: route.endpoint
-            for route in service.app.routes
-            if hasattr(route, "path") and hasattr(route, "endpoint")
+            for route in iter_route_contexts(service.app.routes)
+            if route.path is not None and route.endpoint is not None
         }
 
 
