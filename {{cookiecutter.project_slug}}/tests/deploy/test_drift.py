@@ -60,7 +60,13 @@ def test_the_environment_is_that_of_dapr_yaml(overlay: Overlay) -> None:
         # Where it listens: for uvicorn, and for a member in another language.
         del found["UVICORN_PORT"]
         found.pop("APP_PORT", None)
-        found.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
+        for of_this_cluster in (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OIDC_ISSUER",
+            "OIDC_AUDIENCE",
+            "OIDC_JWKS_URL",
+        ):
+            found.pop(of_this_cluster, None)
         assert found == wanted, app["appID"]
 
 

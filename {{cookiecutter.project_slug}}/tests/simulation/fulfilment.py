@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Response
 
-from chassis import derived_id, topic_of
+from chassis import ANYONE, derived_id, topic_of
 from chassis.saga import Style
 from chassis.saga.subjects import instance_id
 from contracts.orders import OrderPlaced, ReserveStock
@@ -161,7 +161,9 @@ class Run:
             request = PlaceOrder(**plan.details.model_dump(), style=self._style)
             # All orders of a run have the same, and runs come one after the other.
             settings.step_timeout = self._timeout
-            return await post_order(request, process.service, plan.key, Response())
+            return await post_order(
+                request, process.service, ANYONE, plan.key, plan.order_id, Response()
+            )
 
         self._world.request("orders", f"place {plan.key}", place, answered)
 

@@ -14,8 +14,9 @@ def _cut(text: str) -> str:
 
 # Nothing is decided by it, so a long one is no reason to refuse a message.
 Text = Annotated[str, AfterValidator(_cut)]
+MAX_CENTS = 100_000_000
 #: Money is whole cents.
-Cents = Annotated[int, Field(ge=0, le=100_000_000)]
+Cents = Annotated[int, Field(ge=0, le=MAX_CENTS)]
 #: What somebody else calls a thing: safe inside a state key.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$", examples=["ada"])]
 

@@ -5,16 +5,19 @@ from uuid import UUID
 
 from pydantic import FailFast, Field
 
-from contracts.base import Cents, Command, Event, Name, Text, Value
+from contracts.base import MAX_CENTS, Cents, Command, Event, Name, Text, Value
 
 MAX_LINES = 50
+MAX_QUANTITY = 10_000
 
 OrderId = UUID
 Sku = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{0,31}$", examples=["TEA-GREEN"])]
 CustomerId = Annotated[Name, Field(examples=["ada"])]
 CardId = Annotated[Name, Field(examples=["card-ada"])]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["NL"])]
-Quantity = Annotated[int, Field(ge=1, le=10_000)]
+Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
+#: What an order may come to: an outcome that could not say it would be tried again for ever.
+Total = Annotated[int, Field(ge=0, le=MAX_LINES * MAX_QUANTITY * MAX_CENTS)]
 
 
 class OrderLine(Value):
@@ -74,7 +77,7 @@ class StockReleased(OfOrder, Event):
 
 class PaymentCaptured(OfOrder, Event):
     order: OrderDetails
-    amount_cents: Cents
+    amount_cents: Total
 
 
 class PaymentDeclined(OfOrder, Event):
@@ -82,7 +85,7 @@ class PaymentDeclined(OfOrder, Event):
 
 
 class PaymentRefunded(OfOrder, Event):
-    amount_cents: Cents
+    amount_cents: Total
 
 
 class ShipmentDispatched(OfOrder, Event):

@@ -1,10 +1,13 @@
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1 import event as cloudevents
 from pydantic import ValidationError
 
-from chassis.cloudevents import CloudEvent, derived_id, envelope
+from chassis.cloudevents import CloudEvent, derived_id, envelope, read_event
 from testkit.bank import Deposit
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -23,7 +26,7 @@ def test_what_a_sidecar_adds_is_ignored() -> None:
     assert event.data == WIRE["data"]
 
 
-@pytest.mark.parametrize("field", ["id", "source", "type", "time", "data"])
+@pytest.mark.parametrize("field", ["id", "source", "type", "data"])
 def test_an_event_without_a_required_field_is_refused(field: str) -> None:
     with pytest.raises(ValidationError, match=field):
         CloudEvent.model_validate({name: value for name, value in WIRE.items() if name != field})
@@ -37,6 +40,39 @@ def test_an_event_without_a_required_field_is_refused(field: str) -> None:
 def test_an_id_that_could_reach_beyond_its_state_key_is_refused(id: str) -> None:
     with pytest.raises(ValidationError, match="id"):
         CloudEvent.model_validate(WIRE | {"id": id})
+
+
+@pytest.mark.parametrize("optional", ["subject", "time", "datacontenttype"])
+def test_an_optional_attribute_may_be_absent_or_null(optional: str) -> None:
+    without = {name: value for name, value in WIRE.items() if name != optional}
+    before = datetime.now(UTC)
+    for wire in (without, without | {optional: None}):
+        event = read_event(json.dumps(wire).encode())
+        assert event.subject == ""
+        assert event.datacontenttype == "application/json"
+        assert event.time >= before or optional != "time"
+
+
+def test_the_library_of_cloudevents_and_we_read_each_others_envelopes() -> None:
+    """Its least event has no subject and no content type."""
+    least = cloudevents.CloudEvent(
+        attributes={"id": "1", "source": "bank", "type": "deposit.v1", "specversion": "1.0"},
+        data=WIRE["data"],
+    )
+    assert read_event(bytes(JSONFormat().write(least))).data == WIRE["data"]
+
+    ours = envelope(Deposit(account="ada", amount=1), id="1", source="bank", traceparent=None)
+    theirs = JSONFormat().read(cloudevents.CloudEvent, ours.on_the_wire())
+    assert theirs.get_attributes() == {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "bank",
+        "type": "deposit.v1",
+        "subject": "ada",
+        "time": ours.time,
+        "datacontenttype": "application/json",
+    }
+    assert theirs.get_data() == ours.data
 
 
 @pytest.mark.parametrize("topic", ["Other/topic", "a b", "", "x" * 81])

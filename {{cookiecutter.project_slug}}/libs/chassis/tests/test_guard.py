@@ -14,7 +14,7 @@ from chassis.settings import ServiceSettings
 from testkit import memory_ports, running
 from testkit.bank import handlers
 
-GUARDED = ["/dapr/subscribe", "/dead-letters"]
+GUARDED = ["/dapr/subscribe", "/dead-letters", "/processes"]
 POSTED = ["/events/deposit", "/events/anything", "/commands/deposit"]
 
 
@@ -23,11 +23,12 @@ def bank(settings: ServiceSettings, token: str | None = "secret") -> Service:
     service = Service(known, title="Bank", ports=memory_ports())
     service.subscribe(handlers)
     service.answer(handlers)
+    service.show_processes()
     return service
 
 
 @pytest.mark.parametrize("token", ["", "secre", "secret ", "Secret"])
-@pytest.mark.parametrize("path", [*GUARDED, "/processes", *POSTED])
+@pytest.mark.parametrize("path", [*GUARDED, *POSTED])
 async def test_without_the_token_a_guarded_route_is_refused(
     settings: ServiceSettings, path: str, token: str
 ) -> None:

@@ -59,6 +59,14 @@ async def test_what_was_accepted_first_stands_though_a_default_has_changed(trips
     assert not trips.sent("trip-requested")
 
 
+async def test_the_id_that_was_accepted_first_stands(trips: Trips) -> None:
+    for id in ("first", "second"):
+        started = TripRequested(trip=id, guest="ada", nights=2)
+        accepted = await begin(trips, TRIP, "1", Request(), Style.HYBRID, started)
+        assert accepted.id == "first"
+    assert await look_up(trips, TRIP, "second") is None
+
+
 async def test_a_style_that_does_not_run_is_refused_and_uses_up_no_key(trips: Trips) -> None:
     with pytest.raises(Rejected, match="choose choreography or hybrid"):
         await ask(trips, style=Style.ORCHESTRATION)

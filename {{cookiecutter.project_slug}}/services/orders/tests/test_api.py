@@ -1,3 +1,4 @@
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -97,6 +98,32 @@ async def test_the_same_key_and_body_get_the_same_answer_and_one_order(
     first, second = await place(client, "1"), await place(client, "1")
     assert first.json() == second.json()
     assert len({event.id for event in broker.published["order-placed"]}) == 1
+
+
+async def test_an_id_is_a_new_one_that_nobody_can_guess_from_the_key() -> None:
+    ids = set()
+    for _ in range(2):
+        async with running(compose(memory_ports())) as client:
+            ids.add((await place(client, "1")).json()["order_id"])
+    assert len(ids) == 2
+
+
+async def test_a_crash_after_the_key_was_recorded_leads_to_the_same_order(
+    store: MemoryStore, broker: MemoryBroker
+) -> None:
+    broker.failures = [Unavailable("the service crashes here")]
+    async with running(compose(memory_ports(store=store, broker=broker))) as client:
+        assert (await place(client, "1", style="choreography")).status_code == 503
+    (recorded,) = [
+        json.loads(write.value or "")["outcomes"][0]["event"]["subject"]
+        for writes in store.commits
+        for write in writes
+        if write.key.startswith("inbox:") and b"process-accepted" in (write.value or b"")
+    ]
+    async with running(compose(memory_ports(store=store, broker=broker))) as client:
+        ids = {(await place(client, "1", style="choreography")).json()["order_id"] for _ in "12"}
+        assert ids == {recorded}
+        assert (await client.get(f"/orders/{recorded}")).json()["order_id"] == recorded
 
 
 async def test_a_key_means_the_same_with_and_without_quotes(client: httpx.AsyncClient) -> None:

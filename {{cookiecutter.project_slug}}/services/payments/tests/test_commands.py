@@ -1,8 +1,12 @@
 import pytest
 
 from chassis.errors import Undone
+from contracts.base import MAX_CENTS
 from contracts.orders import (
+    MAX_LINES,
+    MAX_QUANTITY,
     CapturePayment,
+    OrderLine,
     PaymentCaptured,
     PaymentDeclined,
     PaymentRefunded,
@@ -28,6 +32,19 @@ def payments() -> Harness:
 async def test_a_capture_is_answered_with_the_amount(payments: Harness) -> None:
     assert await payments.handle(CAPTURE) == [
         PaymentCaptured(order_id=ORDER_ID, order=CAPTURE.order, amount_cents=300)
+    ]
+
+
+async def test_the_largest_order_can_be_paid(payments: Harness) -> None:
+    line = OrderLine(sku="TEA", quantity=MAX_QUANTITY, unit_price_cents=MAX_CENTS)
+    order = order_of().model_copy(update={"lines": (line,) * MAX_LINES})
+    payments.store.put("card:card-ada", Card(limit_cents=order.total_cents))
+    capture = CapturePayment(order_id=ORDER_ID, order=order)
+    assert await payments.handle(capture) == [
+        PaymentCaptured(order_id=ORDER_ID, order=order, amount_cents=order.total_cents)
+    ]
+    assert await payments.handle(REFUND) == [
+        PaymentRefunded(order_id=ORDER_ID, amount_cents=order.total_cents)
     ]
 
 

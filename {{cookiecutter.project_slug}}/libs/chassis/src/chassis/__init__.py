@@ -1,6 +1,7 @@
 """The Dapr wiring that every service uses. It knows no process."""
 
-from chassis.api import IdempotencyKey, Running
+from chassis.api import Caller, IdempotencyKey, NewId, Running, needs
+from chassis.callers import ANYONE, Identity
 from chassis.cloudevents import CloudEvent, derived_id, envelope
 from chassis.composing import Ports
 from chassis.errors import Rejected, Unavailable
@@ -18,12 +19,16 @@ from chassis.unfinished import Unfinished
 from chassis.workflows import Calls, Workflow, Workflows
 
 __all__ = [
+    "ANYONE",
+    "Caller",
     "Calls",
     "ClientRoute",
     "CloudEvent",
     "CommandRefused",
     "Handlers",
     "IdempotencyKey",
+    "Identity",
+    "NewId",
     "OpenRoute",
     "Ports",
     "Rejected",
@@ -40,6 +45,7 @@ __all__ = [
     "cut",
     "derived_id",
     "envelope",
+    "needs",
     "read",
     "step",
     "to_the_caller",

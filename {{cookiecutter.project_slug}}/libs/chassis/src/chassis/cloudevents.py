@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -27,6 +28,23 @@ def _usable(traceparent: str | None) -> str | None:
     return traceparent if traceparent and len(traceparent) <= MAX_TRACEPARENT else None
 
 
+def _or_empty(subject: Any) -> Any:
+    return "" if subject is None else subject
+
+
+def _or_json(content_type: Any) -> Any:
+    return "application/json" if content_type is None else content_type
+
+
+def _or_now(time: Any) -> Any:
+    return _now() if time is None else time
+
+
+def _now() -> datetime:
+    """A message that does not say when it was made was made before it came."""
+    return datetime.now(UTC)
+
+
 class Attributes(BaseModel):
     """What CloudEvents says about a message: all but its data.
 
@@ -41,9 +59,12 @@ class Attributes(BaseModel):
     id: str = Field(pattern=r"^[!-{}~]{1,255}$")
     source: str = Field(min_length=1, max_length=255)
     type: str = Field(min_length=1, max_length=255)
-    subject: str = Field(default="", max_length=255)
-    time: AwareDatetime
-    datacontenttype: str = Field(default="application/json", max_length=255)
+    # Both are optional, and null stands for absent: so CloudEvents says of JSON.
+    subject: Annotated[str, BeforeValidator(_or_empty)] = Field(default="", max_length=255)
+    time: Annotated[AwareDatetime, BeforeValidator(_or_now)] = Field(default_factory=_now)
+    datacontenttype: Annotated[str, BeforeValidator(_or_json)] = Field(
+        default="application/json", max_length=255
+    )
     traceparent: Annotated[str | None, AfterValidator(_usable)] = None
     replyto: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,80}$")
     causationid: str | None = Field(default=None, max_length=255)

@@ -5,6 +5,7 @@ somebody forgot it. A route is guarded by itself, whatever the path by which it 
 prefix of a proxy, a mount and another method make no difference.
 """
 
+import logging
 from hmac import compare_digest
 
 from fastapi import FastAPI, Request
@@ -12,10 +13,17 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from chassis.problems import problem
+from chassis.callers import ANYONE, Authentication, Unauthenticated
+from chassis.errors import Unavailable
+from chassis.logs import by
+from chassis.problems import problem, unavailable
 from chassis.settings import ServiceSettings
 
 HEADER = b"dapr-api-token"
+#: Where the scope of a request says who calls.
+CALLER = "chassis.caller"
+
+log = logging.getLogger(__name__)
 
 
 class OpenRoute(APIRoute):
@@ -23,7 +31,30 @@ class OpenRoute(APIRoute):
 
 
 class ClientRoute(APIRoute):
-    """Clients of the service's own API may call it."""
+    """Clients of the service's own API may call it: where there is an issuer, with its token.
+
+    Who it is stands in the scope, for `chassis.api.Caller`, and in the log.
+    """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Before the body is read, here too.
+        authentication: Authentication | None = scope["app"].state.service.ports.authentication
+        caller = ANYONE
+        if authentication is not None:
+            try:
+                caller = await authentication.identify(_bearer_token(scope))
+            except Unauthenticated as error:
+                log.info("refused a caller: %s", error)
+                refusal = problem(Request(scope), 401, f"this route takes a bearer token: {error}")
+                refusal.headers["www-authenticate"] = "Bearer"
+                await refusal(scope, receive, send)
+                return
+            except Unavailable as error:
+                await unavailable(Request(scope), error)(scope, receive, send)
+                return
+        scope[CALLER] = caller
+        with by(str(caller) if caller.is_known else None):
+            await super().handle(scope, receive, send)
 
 
 class SidecarRoute(APIRoute):
@@ -73,6 +104,14 @@ def check_routes(app: FastAPI) -> None:
 
 def _says_who_may_call(route: BaseRoute) -> bool:
     return isinstance(route, (OpenRoute, ClientRoute, SidecarRoute))
+
+
+def _bearer_token(scope: Scope) -> str | None:
+    shown = [value for name, value in scope["headers"] if name == b"authorization"]
+    if len(shown) != 1:
+        return None
+    scheme, _, token = shown[0].decode("latin-1").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _has_token(scope: Scope) -> bool:

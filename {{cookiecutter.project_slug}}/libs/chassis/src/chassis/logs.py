@@ -24,7 +24,18 @@ MAX_FIELD, MAX_TRACEBACK = 2_000, 6_000
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _subject: ContextVar[str | None] = ContextVar("subject", default=None)
+_caller: ContextVar[str | None] = ContextVar("caller", default=None)
 _trace: ContextVar[str | None] = ContextVar("trace", default=None)
+
+
+@contextmanager
+def by(caller: str | None) -> Iterator[None]:
+    """Everything logged inside carries who called the API."""
+    token = _caller.set(caller)
+    try:
+        yield
+    finally:
+        _caller.reset(token)
 
 
 @contextmanager
@@ -49,6 +60,9 @@ class Context(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.service = self._service
         record.subject = _subject.get()
+        caller = _caller.get()
+        if caller is not None:
+            record.caller = caller
         span = trace.get_current_span().get_span_context()
         record.trace_id = _trace.get() or (
             trace.format_trace_id(span.trace_id) if span.is_valid else None

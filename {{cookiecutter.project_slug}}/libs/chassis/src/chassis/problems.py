@@ -58,11 +58,15 @@ async def _rejected(request: Request, error: Exception) -> JSONResponse:
     return problem(request, 422, str(error))
 
 
-async def _away(request: Request, error: Exception) -> JSONResponse:
+def unavailable(request: Request, error: Exception) -> JSONResponse:
     reason = str(error) or "the sidecar did not answer in time"
     response = problem(request, 503, f"try again: {reason}")
     response.headers["retry-after"] = "1"
     return response
+
+
+async def _away(request: Request, error: Exception) -> JSONResponse:
+    return unavailable(request, error)
 
 
 async def _bug(request: Request, _: Exception) -> JSONResponse:

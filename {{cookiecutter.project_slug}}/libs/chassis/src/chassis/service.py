@@ -229,6 +229,11 @@ class Service:
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         check_routes(app)
+        if self.ports.authentication is None:
+            log.warning(
+                "anyone may call the API of %s: OIDC_ISSUER and OIDC_AUDIENCE are not set",
+                self.settings.app_id,
+            )
         self.start()
         # What is loaded by now stays: to look through it for garbage again and again would take a
         # quarter of what a message costs.

@@ -2,7 +2,7 @@
 
 import logging
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -45,6 +45,20 @@ def _header(token: SecretStr) -> SecretStr:
     return token
 
 
+def _safe(url: str) -> str:
+    """Whoever is in between could exchange the keys of a plain one."""
+    if not is_safe(url):
+        raise ValueError("it is no https:// URL, nor http:// on loopback")
+    return url
+
+
+def is_safe(url: str) -> bool:
+    loopback = ("127.0.0.1", "localhost", "[::1]")
+    return url.startswith("https://") or any(
+        url.startswith((f"http://{host}:", f"http://{host}/")) for host in loopback
+    )
+
+
 def _level(name: str) -> str:
     levels = logging.getLevelNamesMapping()
     if name.upper() not in levels:
@@ -52,6 +66,7 @@ def _level(name: str) -> str:
     return name.upper()
 
 
+SafeUrl = Annotated[str, Field(max_length=500), AfterValidator(_safe)]
 Token = Annotated[SecretStr, AfterValidator(_header)]
 Level = Annotated[str, AfterValidator(_level)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -123,6 +138,12 @@ class ServiceSettings(BaseSettings):
     dapr_api_token: Token | None = None
     app_api_token: Token | None = None
 
+    #: Who may call the API: those with a bearer token that this issuer made for this audience.
+    #: Without an issuer, anyone. The URL of its keys is that of its discovery, unless it is given.
+    oidc_issuer: SafeUrl | None = None
+    oidc_audience: str | None = Field(default=None, max_length=255)
+    oidc_jwks_url: SafeUrl | None = None
+
     # Names of the components; every profile under components/ uses the same ones.
     pubsub: str = "pubsub"
     state_store: str = "statestore"
@@ -151,6 +172,15 @@ class ServiceSettings(BaseSettings):
 
     #: Where spans go; unset: nowhere. The exporter reads it from the environment itself.
     otel_exporter_otlp_endpoint: AnyHttpUrl | None = None
+
+    @model_validator(mode="after")
+    def _issuer_and_audience(self) -> Self:
+        # Of a service that shall ask for tokens, a lost setting must not let anyone in.
+        if (self.oidc_issuer is None) != (self.oidc_audience is None):
+            raise ValueError("OIDC_ISSUER and OIDC_AUDIENCE go together: set both, or none")
+        if self.oidc_jwks_url is not None and self.oidc_issuer is None:
+            raise ValueError("OIDC_JWKS_URL needs OIDC_ISSUER and OIDC_AUDIENCE")
+        return self
 
     @property
     def dead_letter_topic(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chassis.callers import Authentication
 from chassis.cloudevents import CloudEvent
 from chassis.composing import Ports
 from chassis.errors import Unavailable
@@ -125,6 +126,7 @@ def memory_ports(
     sidecar: Supervisor | None = None,
     clock: Clock = CLOCK,
     random: Random = RANDOM,
+    authentication: Authentication | None = None,
 ) -> Ports:
     """In memory is what the test does not bring."""
     return Ports(
@@ -135,4 +137,5 @@ def memory_ports(
         sidecar=sidecar or MemorySidecar(),
         clock=clock,
         random=random,
+        authentication=authentication,
     )

@@ -5,7 +5,7 @@ from typing import ClassVar
 from fastapi import APIRouter, HTTPException, status
 from pydantic import BaseModel, ConfigDict
 
-from chassis import ClientRoute, IdempotencyKey, Running, Transaction, derived_id, step
+from chassis import ClientRoute, IdempotencyKey, Running, Transaction, derived_id, needs, step
 from contracts.orders import OrderId, Quantity, Sku
 from inventory.domain import Reservation, Stock
 from inventory.steps import reservation_key, stock_key
@@ -39,7 +39,11 @@ async def receive(received: ReceiveStock, tx: Transaction) -> None:
     tx.put(stock_key(received.sku), stock.receive(received.quantity))
 
 
-@router.post("/stock/{sku}/receipts", status_code=status.HTTP_201_CREATED)
+@router.post(
+    "/stock/{sku}/receipts",
+    status_code=status.HTTP_201_CREATED,
+    dependencies=[needs("inventory:write")],
+)
 async def post_receipt(sku: Sku, receipt: Receipt, service: Running, key: IdempotencyKey) -> Stock:
     await service.take(
         ReceiveStock(sku=sku, quantity=receipt.quantity),
@@ -54,7 +58,7 @@ async def get_stock(sku: Sku, service: Running) -> Stock:
     return await service.look_up(stock_key(sku), Stock) or Stock()
 
 
-@router.get("/reservations/{order_id}")
+@router.get("/reservations/{order_id}", dependencies=[needs("inventory:read")])
 async def get_reservation(order_id: OrderId, service: Running) -> Reservation:
     reservation = await service.look_up(reservation_key(order_id), Reservation)
     if reservation is None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Response, status
 from pydantic import BaseModel, ConfigDict
 
-from chassis import ClientRoute, IdempotencyKey, Running, derived_id
+from chassis import Caller, ClientRoute, IdempotencyKey, NewId, Running
 from chassis.processes import Failure, ProcessView, RetryView, begin, look_up
 from chassis.saga import Recorded, State, Style
 from contracts.orders import OrderDetails, OrderId, OrderPlaced
@@ -81,19 +81,25 @@ class OrderView(BaseModel):
 
 @router.post("/orders", status_code=status.HTTP_202_ACCEPTED)
 async def post_order(
-    request: PlaceOrder, service: Running, key: IdempotencyKey, response: Response
+    request: PlaceOrder,
+    service: Running,
+    caller: Caller,
+    key: IdempotencyKey,
+    id: NewId,
+    response: Response,
 ) -> Accepted:
-    order_id = UUID(derived_id("order", key))
     details = OrderDetails.model_validate(request.model_dump(exclude={"style"}))
-    placed = OrderPlaced(order_id=order_id, order=details)
-    accepted = await begin(service, FULFILMENT, key, request, request.style, placed)
-    response.headers["location"] = f"/orders/{order_id}"
-    return Accepted(order_id=order_id, style=accepted.style)
+    placed = OrderPlaced(order_id=id, order=details)
+    accepted = await begin(service, FULFILMENT, key, request, request.style, placed, caller)
+    response.headers["location"] = f"/orders/{accepted.id}"
+    return Accepted(order_id=UUID(accepted.id), style=accepted.style)
 
 
 @router.get("/orders/{order_id}")
-async def get_order(order_id: OrderId, service: Running) -> OrderView:
-    process = await look_up(service, FULFILMENT, str(order_id))
+async def get_order(order_id: OrderId, service: Running, caller: Caller) -> OrderView:
+    # Who helps customers may see the orders of all of them.
+    owner = None if "orders:read" in caller.scopes else caller
+    process = await look_up(service, FULFILMENT, str(order_id), owner)
     if process is None:
         raise HTTPException(404, f"there is no order {order_id}")
     return OrderView.of(process)

@@ -2,13 +2,16 @@
 
 from fastapi import APIRouter, HTTPException
 
-from chassis import ClientRoute, Running
+from chassis import ClientRoute, Running, needs
 from contracts.orders import CardId, OrderId
 from payments.domain import Card, Payment
 from payments.settings import settings
 from payments.steps import card_key, payment_key
 
-router = APIRouter(route_class=ClientRoute, tags=["Payments"])
+#: Who paid what with which card is nothing for customers.
+router = APIRouter(
+    route_class=ClientRoute, tags=["Payments"], dependencies=[needs("payments:read")]
+)
 
 
 @router.get("/payments/{order_id}")

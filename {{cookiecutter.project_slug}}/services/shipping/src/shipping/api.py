@@ -2,12 +2,14 @@
 
 from fastapi import APIRouter, HTTPException
 
-from chassis import ClientRoute, Running
+from chassis import ClientRoute, Running, needs
 from contracts.orders import OrderId
 from shipping.domain import Shipment
 from shipping.steps import shipment_key
 
-router = APIRouter(route_class=ClientRoute, tags=["Shipments"])
+router = APIRouter(
+    route_class=ClientRoute, tags=["Shipments"], dependencies=[needs("shipping:read")]
+)
 
 
 @router.get("/shipments/{order_id}")

@@ -55,7 +55,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Response, status
 from pydantic import BaseModel, ConfigDict
 
-from chassis import ClientRoute, IdempotencyKey, Running, derived_id
+from chassis import Caller, ClientRoute, IdempotencyKey, NewId, Running
 from chassis.processes import ProcessView, begin, look_up
 from chassis.saga import Style
 $imports
@@ -81,18 +81,22 @@ class Accepted(BaseModel):
 
 @router.post("/$name", status_code=status.HTTP_202_ACCEPTED)
 async def post_$noun(
-    request: $Request, service: Running, key: IdempotencyKey, response: Response
+    request: $Request,
+    service: Running,
+    caller: Caller,
+    key: IdempotencyKey,
+    id: NewId,
+    response: Response,
 ) -> Accepted:
-    $id = $made_id
-    started = $Start($id=$id, $given)
-    accepted = await begin(service, $SAGA, key, request, request.style, started)
-    response.headers["location"] = f"/$name/{$id}"
-    return Accepted($id=$id, style=accepted.style)
+    started = $Start($id=$made_id, $given)
+    accepted = await begin(service, $SAGA, key, request, request.style, started, caller)
+    response.headers["location"] = f"/$name/{accepted.id}"
+    return Accepted($id=$taken_id, style=accepted.style)
 
 
 @router.get("/$name/{$id}")
-async def get_$noun($id: $Id, service: Running) -> ProcessView:
-    process = await look_up(service, $SAGA, str($id))
+async def get_$noun($id: $Id, service: Running, caller: Caller) -> ProcessView:
+    process = await look_up(service, $SAGA, str($id), caller)
     if process is None:
         raise HTTPException(404, f"there is no $noun {$id}")
     return process
@@ -161,7 +165,6 @@ def files(
     written = {field: (line, modules) for field, line, modules in annotations(start)}
     taken = [field for field in written if field != id]
     is_uuid = fields(start)[id].annotation is UUID
-    derived = f'derived_id("{noun}", key)'
     origins = {line for field in taken for line in _origins(written[field][1])}
     known = common.names(name, package) | {
         "noun": noun,
@@ -173,7 +176,8 @@ def files(
         "Request": f"{noun.capitalize()}Request",
         "id": id,
         "Id": "UUID" if is_uuid else "str",
-        "made_id": f"UUID({derived})" if is_uuid else derived,
+        "made_id": "id" if is_uuid else "str(id)",
+        "taken_id": "UUID(accepted.id)" if is_uuid else "accepted.id",
         "fields": "\n".join(f"    {written[field][0]}" for field in taken),
         "given": ", ".join(f"{field}=request.{field}" for field in taken),
         "imports": "\n".join([imports(messages), *sorted(origins)]),
