@@ -225,7 +225,8 @@ def test_the_hook_knows_every_module_of_the_standard_library() -> None:
 
 
 def test_the_hook_knows_every_part_of_the_workspace(workspace: Path) -> None:
-    folders = {path.name for path in workspace.iterdir() if path.is_dir()}
+    # No slug begins with a dot.
+    folders = {path.name for path in workspace.glob("[!.]*") if path.is_dir()}
     services = {path.name for path in (workspace / "services").iterdir() if path.is_dir()}
     assert folders | services | set(WORKSPACE_NAMES) <= reserved(HOOK, "workspace")
 
