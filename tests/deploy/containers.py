@@ -32,9 +32,9 @@ class Container:
         """When, as Docker tells it: another time after every start."""
         return str(self.inspect()["State"]["StartedAt"])
 
-    def run(self, *command: str) -> str:
-        """What it prints inside. Raises RuntimeError where it fails."""
-        return self.docker.run("exec", self.id, *command)
+    def run(self, *command: str, given: str = "") -> str:
+        """What it prints inside, given this. Raises RuntimeError where it fails."""
+        return self.docker.run("exec", "--interactive", self.id, *command, given=given)
 
     def crash(self) -> None:
         """SIGKILL from outside, as the kernel would: Docker starts it again, as its policy says."""

@@ -31,12 +31,13 @@ class Docker:
     environment: dict[str, str]
     namespace: str
 
-    def run(self, *arguments: str, seconds: float = 300) -> str:
+    def run(self, *arguments: str, seconds: float = 300, given: str = "") -> str:
         """What `docker` prints. Raises RuntimeError with what it complains of."""
         done = subprocess.run(
             ["docker", *arguments],
             # Compose brings a BuildKit of its own; the plain command may have none.
             env={**self.environment, "DOCKER_BUILDKIT": "0"},
+            input=given,
             capture_output=True,
             text=True,
             timeout=seconds,

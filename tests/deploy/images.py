@@ -23,6 +23,7 @@ IMAGES = {
     "DAPRD_IMAGE": "local/daprd",
     "PLACEMENT_IMAGE": "local/placement",
     "SCHEDULER_IMAGE": "local/scheduler",
+    "SENTRY_IMAGE": "local/sentry",
     "VALKEY_IMAGE": "local/valkey",
     "POSTGRES_IMAGE": "local/postgresql",
     "HAPROXY_IMAGE": "local/haproxy",

@@ -7,12 +7,20 @@ from pathlib import Path
 import pytest
 
 from tests.deploy import images
+from tests.deploy.attack import DOORS, SHUT, tried
 from tests.deploy.containers import Container, names
 from tests.deploy.daemon import docker
 from tests.deploy.rendered import Workspace
 
 SERVICES = ("orders", "inventory", "payments", "shipping")
-PARTS = ("broker", "placement", "scheduler", *SERVICES, *(f"{name}-dapr" for name in SERVICES))
+PARTS = (
+    "broker",
+    "placement",
+    "scheduler",
+    "sentry",
+    *SERVICES,
+    *(f"{name}-dapr" for name in SERVICES),
+)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +96,8 @@ def test_a_container_can_do_no_more_than_it_must(name: str, workspace: Workspace
     assert not host["NetworkMode"].startswith("container:")
     assert container.run("id", "-u") != "0"
     environment = container.inspect()["Config"]["Env"]
-    assert not [line for line in environment if "TOKEN" in line or "PASSWORD" in line]
+    secret = [line for line in environment if "TOKEN" in line or "PASSWORD" in line]
+    assert not [line for line in secret if "_FILE=" not in line]
 
 
 def test_components_are_mounted_and_cannot_be_written(workspace: Workspace) -> None:
@@ -136,6 +145,19 @@ def test_no_other_container_reaches_a_service_or_the_api_of_its_sidecar(
         with pytest.raises(RuntimeError, match=r"gaierror|Name or service|name resolution"):
             unauthorized.run("python3", "-c", reach, host, port)
     unauthorized.run("python3", "-c", reach, "shipping-dapr", "3504")
+
+
+def test_a_sidecar_that_was_taken_over_finds_the_doors_of_the_others_shut(
+    workspace: Workspace,
+) -> None:
+    assert tried(part(workspace, "shipping-dapr"), DOORS) == SHUT
+
+
+def test_the_tokens_of_each_service_are_its_own(workspace: Workspace) -> None:
+    known = [part(workspace, name).run("cat", "/run/secrets/tokens") for name in SERVICES]
+    values = [line.partition("=")[2] for each in known for line in each.splitlines()[1:]]
+    assert len(set(values)) == 2 * len(SERVICES)
+    assert all(len(value) == 64 for value in values)
 
 
 def test_a_change_of_one_service_builds_its_last_layer_again_and_nothing_else(

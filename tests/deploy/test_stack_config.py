@@ -85,7 +85,7 @@ def test_services_ports_and_environment_are_those_of_dapr_yaml(
     services = stack("redis", "sqlite")["services"]
     file = yaml.safe_load((installed / "dapr.yaml").read_text())
     apps = {app["appID"]: app for app in file["apps"]}
-    parts = {"broker", "placement", "scheduler", "edge"}
+    parts = {"broker", "placement", "scheduler", "sentry", "edge"}
     assert services.keys() == parts | apps.keys() | {f"{name}-dapr" for name in apps}
     published = {(port["target"], port["published"]) for port in services["edge"]["ports"]}
     assert published == {(app["appPort"], app["appPort"]) for app in apps.values()}

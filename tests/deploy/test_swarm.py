@@ -11,7 +11,8 @@ from tests.deploy.daemon import docker
 from tests.deploy.rendered import Workspace
 
 SERVICES = ("orders", "inventory", "payments", "shipping")
-ONE = ("broker", "edge", "placement", "scheduler", *(f"{name}-dapr" for name in SERVICES))
+CONTROL_PLANE = ("placement", "scheduler", "sentry")
+ONE = ("broker", "edge", *CONTROL_PLANE, *(f"{name}-dapr" for name in SERVICES))
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,7 @@ def test_components_are_those_of_the_workspace(workspace: Workspace) -> None:
         "configuration.yaml",
         "resiliency.yaml",
         "access-control.yaml",
+        "workflow-access.yaml",
         "pubsub/redis/pubsub.yaml",
         "state/sqlite/statestore.yaml",
     ):

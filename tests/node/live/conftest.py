@@ -63,7 +63,7 @@ class Stack:
 
     def dead_letters(self, service: str) -> list[dict[str, object]]:
         url = f"{self.urls[service]}/dead-letters"
-        listed = self.http.get(url, headers=app_headers()).raise_for_status().json()
+        listed = self.http.get(url, headers=app_headers(service)).raise_for_status().json()
         found: list[dict[str, object]] = listed["letters"]
         return found
 

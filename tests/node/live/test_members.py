@@ -83,7 +83,9 @@ def test_a_repeated_call_gets_the_same_reply(up: Stack) -> None:
         "data": {"order_id": order, "order": {"country": "NL"}},
     }
     url = f"{up.urls['shipping']}/commands/dispatch-shipment"
-    first, second = (up.http.post(url, json=command, headers=app_headers()) for _ in range(2))
+    first, second = (
+        up.http.post(url, json=command, headers=app_headers("shipping")) for _ in range(2)
+    )
     assert first.json() == second.json()
     assert first.json()["causationid"] == command["id"]
 
@@ -91,7 +93,7 @@ def test_a_repeated_call_gets_the_same_reply(up: Stack) -> None:
 def test_a_command_that_cannot_be_read_is_refused_in_a_reply(up: Stack) -> None:
     command = {"id": str(uuid4()), "source": "orders", "type": "dispatch-shipment.v9", "data": {}}
     url = f"{up.urls['shipping']}/commands/dispatch-shipment"
-    reply = up.http.post(url, json=command, headers=app_headers()).json()
+    reply = up.http.post(url, json=command, headers=app_headers("shipping")).json()
     assert (reply["type"], reply["causationid"]) == ("command-refused.v1", command["id"])
 
 
@@ -133,8 +135,8 @@ def test_what_can_never_succeed_is_a_dead_letter(up: Stack) -> None:
 
     letter = until("its dead letter", kept, 30)
     url = f"{up.urls['shipping']}/dead-letters/{letter['id']}"
-    assert up.http.post(f"{url}/replay", headers=app_headers()).status_code == 422
-    up.http.post(f"{url}/discard", headers=app_headers()).raise_for_status()
+    assert up.http.post(f"{url}/replay", headers=app_headers("shipping")).status_code == 422
+    up.http.post(f"{url}/discard", headers=app_headers("shipping")).raise_for_status()
     assert kept() is None
 
 

@@ -1,7 +1,7 @@
 """Become a part of Dapr, with the secrets of /run/secrets: python3 start.py /daprd --app-id ...
 
-Dapr takes its tokens, and the components their passwords, from the environment alone. Each secret
-holds lines of NAME=value.
+Dapr takes its tokens, the components their passwords, and a sidecar the authority that it trusts,
+from the environment alone. Each secret holds lines of NAME=value.
 """
 
 import os
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 SECRETS = Path("/run/secrets")
+ANCHORS = Path("/etc/dapr/trust-anchors")
 
 for secret in sorted(SECRETS.glob("*")):
     for number, line in enumerate(secret.read_text().splitlines(), 1):
@@ -17,4 +18,6 @@ for secret in sorted(SECRETS.glob("*")):
             if not is_assignment:
                 sys.exit(f"{secret}:{number} is not NAME=value")
             os.environ.setdefault(name, value)
+if ANCHORS.exists():
+    os.environ["DAPR_TRUST_ANCHORS"] = ANCHORS.read_text()
 os.execv(sys.argv[1], sys.argv[1:])

@@ -11,11 +11,6 @@ from tests.deploy.overlay import NAMES, Overlay, annotations, container, documen
 from workspace.daprfile import ROOT, RUN_FILE, DaprFile
 from workspace.profiles import Profile, in_use
 
-#: What a pod has that a laptop has not, by name: the tokens, where spans go.
-ONLY_IN_A_CLUSTER = {
-    "APP_API_TOKEN": "Secret app-api-token",
-    "DAPR_API_TOKEN": "Secret dapr-api-token",
-}
 RUN = yaml.safe_load(RUN_FILE.read_text())
 
 
@@ -32,6 +27,14 @@ def profiles(kind: str) -> list[Path]:
 def broker() -> Profile:
     (used,) = (profile for profile in in_use(DaprFile()) if profile.kind == "pubsub")
     return used
+
+
+def only_in_a_cluster(app_id: str) -> dict[str, str]:
+    """What a pod has that a laptop has not, by name: its own tokens."""
+    return {
+        "APP_API_TOKEN": f"Secret {app_id}-app-api-token",
+        "DAPR_API_TOKEN": f"Secret {app_id}-dapr-api-token",
+    }
 
 
 def test_the_services_are_those_of_dapr_yaml(overlay: Overlay) -> None:
@@ -54,7 +57,8 @@ def test_the_ports_are_those_of_dapr_yaml(overlay: Overlay) -> None:
 def test_the_environment_is_that_of_dapr_yaml(overlay: Overlay) -> None:
     of_the_broker = broker().of_the_services
     for app in RUN["apps"]:
-        wanted = RUN["common"].get("env", {}) | app.get("env", {}) | ONLY_IN_A_CLUSTER
+        wanted = RUN["common"].get("env", {}) | app.get("env", {})
+        wanted |= only_in_a_cluster(app["appID"])
         wanted |= of_the_broker
         found = overlay.environment(overlay.services[app["appID"]])
         # Where it listens: for uvicorn, and for a member in another language.
@@ -68,6 +72,16 @@ def test_the_environment_is_that_of_dapr_yaml(overlay: Overlay) -> None:
         ):
             found.pop(of_this_cluster, None)
         assert found == wanted, app["appID"]
+
+
+def test_a_sidecar_has_the_tokens_of_its_service(overlay: Overlay) -> None:
+    for name, deployment in overlay.services.items():
+        given = overlay.environment(deployment)
+        for annotation, variable in (
+            ("dapr.io/api-token-secret", "DAPR_API_TOKEN"),
+            ("dapr.io/app-token-secret", "APP_API_TOKEN"),
+        ):
+            assert f"Secret {annotations(deployment)[annotation]}" == given[variable], name
 
 
 def test_each_service_has_its_own_image_account_and_budget(overlay: Overlay) -> None:

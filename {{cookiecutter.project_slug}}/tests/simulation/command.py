@@ -52,7 +52,7 @@ def simulated(known: set[tuple[str, ...]]) -> Iterator[Recording]:
 def running(instance_ids: list[str]) -> Iterator[Recording]:
     """Raises `StackError` if the orders service's sidecar has no such instance, or is away."""
     # The SDK read its environment when it was imported.
-    vars(settings)[tokens.API_TOKEN] = tokens.read().get(tokens.API_TOKEN)
+    vars(settings)[tokens.API_TOKEN] = tokens.of(HOST).get(tokens.API_TOKEN)
     port = DaprFile().apps[HOST].grpc_port
     without_proxy()
     client = DaprWorkflowClient("127.0.0.1", str(port))

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from dapr.conf import settings
 
 from tests.system.collector import Collector
-from workspace import stack, tokens
+from workspace import stack
 from workspace.daprfile import DaprFile
 
 
@@ -21,8 +20,6 @@ def workspace(collector: Collector) -> Iterator[DaprFile]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
-        # The SDK read its environment when it was imported.
-        environment.setattr(settings, "DAPR_API_TOKEN", tokens.read().get(tokens.API_TOKEN))
         # Not `running()`: services that are up already send their spans elsewhere.
         stack.up()
         try:

@@ -12,7 +12,7 @@ class Sidecar:
     """Of one service. Use it as an async context manager."""
 
     def __init__(self, app: App, token: str | None = None) -> None:
-        known = token or tokens.read().get(tokens.API_TOKEN)
+        known = token or tokens.of(app.app_id).get(tokens.API_TOKEN)
         self._http = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{app.http_port}/v1.0",
             headers={tokens.HEADER: known} if known else {},

@@ -59,6 +59,22 @@ async def test_a_sidecar_refuses_the_unauthorized(workspace: DaprFile, service: 
         assert (await sidecar.invoke("GET", service, "dead-letters")).status_code == 401
 
 
+@pytest.mark.skipif(len(SERVICES) < 2, reason="there is no other service")
+@each_service
+async def test_the_tokens_of_a_service_are_of_no_use_at_another(
+    workspace: DaprFile, service: str
+) -> None:
+    other = workspace.apps[SERVICES[SERVICES.index(service) - 1]]
+    own = tokens.of(service)
+    for url in (f"{other.url}/dead-letters", f"{other.url}/dapr/subscribe"):
+        for token in own.values():
+            async with aiohttp.request("GET", url, headers={tokens.HEADER: token}) as response:
+                assert response.status == 401, url
+    for token in own.values():
+        async with Sidecar(other, token=token) as sidecar:
+            assert (await sidecar.publish(f"{other.app_id}-dead-letters", {})).status_code == 401
+
+
 @each_service
 async def test_a_sidecar_refuses_to_publish_a_foreign_topic(
     workspace: DaprFile, service: str

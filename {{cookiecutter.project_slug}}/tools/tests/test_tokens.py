@@ -35,15 +35,36 @@ def test_each_token_is_random_and_of_its_own(env: Path) -> None:
 
 
 def test_without_the_file_there_are_no_tokens() -> None:
-    assert tokens.read() == {}
-    assert tokens.app_headers() == {}
+    assert tokens.of("shop") == {}
+    assert tokens.app_headers("shop") == {}
+
+
+def test_each_service_has_tokens_of_its_own() -> None:
+    tokens.make(running=list)
+    known = {name: tokens.of(name) for name in ("shop", "bank")}
+    assert known == {name: tokens.of(name) for name in known}
+    assert tokens.app_headers("shop") == {tokens.HEADER: known["shop"][tokens.APP_TOKEN]}
+    every = [*tokens.read().values(), *(each for own in known.values() for each in own.values())]
+    assert len(set(every)) == 6
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_token_is_refused(empty: str, env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env.write_text(f"{tokens.APP_TOKEN}='{empty}'\n")
+    with pytest.raises(StackError, match="APP_API_TOKEN is empty"):
+        tokens.of("shop")
+    monkeypatch.setenv(tokens.API_TOKEN, empty)
+    env.unlink()
+    with pytest.raises(StackError, match="DAPR_API_TOKEN is empty"):
+        tokens.of("shop")
 
 
 def test_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens.make(running=list)
     monkeypatch.setenv(tokens.APP_TOKEN, "from outside")
     assert tokens.read()[tokens.APP_TOKEN] == "from outside"
-    assert tokens.app_headers() == {tokens.HEADER: "from outside"}
+    for app_id in ("shop", "bank"):
+        assert tokens.app_headers(app_id) == {tokens.HEADER: "from outside"}
 
 
 def test_a_line_of_another_form_is_named(env: Path) -> None:
@@ -63,5 +84,5 @@ def test_no_new_tokens_are_made_while_services_run_with_others(env: Path) -> Non
 def test_a_token_with_a_line_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(tokens.APP_TOKEN, "secret\n")
     with pytest.raises(StackError, match=f"{tokens.APP_TOKEN} ends in a line end") as refusal:
-        tokens.app_headers()
+        tokens.app_headers("shop")
     assert "secret" not in str(refusal.value)

@@ -3,6 +3,7 @@
 import json
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,16 +93,18 @@ def production(running: Cluster, prepared: Path) -> Iterator[Workload]:
 
 def make_tokens(cluster: Cluster, workspace: Path, namespace: str) -> None:
     """What whoever runs the cluster makes before the first `make kube-up`."""
-    lines = (workspace / ".env").read_text().splitlines()
-    given = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     secrets = {"dapr-api-token": "DAPR_API_TOKEN", "app-api-token": "APP_API_TOKEN"}
     documents: list[dict[str, Any]] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
     ]
-    for name, variable in secrets.items():
-        metadata = {"name": name, "namespace": namespace}
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
-        documents.append(secret | {"stringData": {"token": given[variable]}})
+    for service in SERVICES:
+        command = [str(workspace / ".venv" / "bin" / "workspace"), "tokens", service]
+        said = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=True)
+        given = dict(line.split("=", 1) for line in said.stdout.splitlines())
+        for name, variable in secrets.items():
+            metadata = {"name": f"{service}-{name}", "namespace": namespace}
+            secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
+            documents.append(secret | {"stringData": {"token": given[variable]}})
     complaint = cluster.api.apply(yaml.safe_dump_all(documents))
     assert not complaint, complaint
 
@@ -160,11 +163,11 @@ def start_unauthorized(
     annotations = {
         "dapr.io/enabled": "true",
         "dapr.io/app-id": app_id,
-        "dapr.io/api-token-secret": "dapr-api-token",
+        "dapr.io/api-token-secret": "orders-dapr-api-token",
         "dapr.io/sidecar-seccomp-profile-type": "RuntimeDefault",
         **({"dapr.io/config": config} if config else {}),
     }
-    token = {"secretKeyRef": {"name": "dapr-api-token", "key": "token"}}
+    token = {"secretKeyRef": {"name": "orders-dapr-api-token", "key": "token"}}
     app = {
         "name": "app",
         "image": IMAGE,

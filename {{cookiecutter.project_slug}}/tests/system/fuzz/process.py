@@ -70,7 +70,7 @@ def running(app_id: str, folder: Path) -> Iterator[Running]:
     (own,) = (each for each in daprfile["apps"] if each["appID"] == app_id)
     environment = {
         **found.environment,
-        **tokens.read(),
+        **tokens.of(app_id),
         **daprfile["common"]["env"],
         **own.get("env", {}),
         "APP_ID": app_id,
@@ -100,7 +100,7 @@ def running(app_id: str, folder: Path) -> Iterator[Running]:
         process = start(stack, uvicorn, environment, folder, log)
         url = f"http://127.0.0.1:{app}"
         wait_for(f"{url}/healthz", log)
-        yield Running(url, tokens.app_headers(), process, log)
+        yield Running(url, tokens.app_headers(app_id), process, log)
 
 
 @contextmanager

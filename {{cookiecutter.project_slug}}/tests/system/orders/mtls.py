@@ -1,18 +1,18 @@
-"""Sidecars with mTLS, started by hand: `dapr run` starts them without."""
+"""Sidecars with mTLS, as deploy/compose starts them: `dapr run` starts them without."""
 
 import os
 import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from workspace import runtime
+from workspace import identities, runtime
 from workspace.daprfile import ROOT, App
 
 #: What a workspace with mTLS gives to each of its sidecars.
@@ -35,31 +35,35 @@ class Answering(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def sidecars(apps: Sequence[str], folder: Path) -> Iterator[dict[str, App]]:
-    """A sentry, and for each name an app that answers and its sidecar. Certificates in `folder`."""
+def sidecars(apps: Mapping[str, str], folder: Path) -> Iterator[dict[str, App]]:
+    """A sentry, and for each name an app that answers and its sidecar, with the identity of a name.
+
+    A sidecar that does not get ready fails with the end of its log. Certificates are in `folder`.
+    """
     with ExitStack() as stack:
-        credentials = folder / "credentials"
-        credentials.mkdir()
+        for name, content in identities.make(folder, apps).items():
+            (folder / name).write_text(content)
         sentry = free_port()
         stack.enter_context(
             process(
                 "sentry",
-                *("--issuer-credentials", str(credentials), "--port", str(sentry)),
+                *("--issuer-credentials", str(folder), "--port", str(sentry)),
+                *("--issuer-ca-filename", "trust-anchors"),
+                *("--issuer-certificate-filename", "issuer-certificate"),
+                *("--issuer-key-filename", "issuer-key"),
                 *("--listen-address", "127.0.0.1"),
-                *("--config", CONFIGURATIONS[0]),
+                *("--config", str(_configuration(folder))),
                 *("--healthz-port", str(free_port()), "--metrics-port", str(free_port())),
                 log=folder / "sentry.log",
             )
         )
-        wait_until((credentials / "ca.crt").exists, "sentry", folder / "sentry.log")
-        anchors = {"DAPR_TRUST_ANCHORS": (credentials / "ca.crt").read_text()}
         started = {}
-        for name in apps:
+        for name, identity in apps.items():
             http, grpc, metrics = free_ports(3)
             app = App(name, stack.enter_context(answering()), http, grpc, metrics)
             started[name] = app
             configurations = [part for file in CONFIGURATIONS for part in ("--config", file)]
-            stack.enter_context(
+            running = stack.enter_context(
                 process(
                     "daprd",
                     *("--app-id", name, "--app-port", str(app.app_port), *configurations),
@@ -69,17 +73,28 @@ def sidecars(apps: Sequence[str], folder: Path) -> Iterator[dict[str, App]]:
                     *("--metrics-port", str(app.metrics_port)),
                     *("--dapr-internal-grpc-port", str(free_port())),
                     log=folder / f"{name}.log",
-                    environment=anchors,
+                    environment={
+                        "DAPR_TRUST_ANCHORS": (folder / "trust-anchors").read_text(),
+                        "DAPR_SENTRY_TOKEN_FILE": str(folder / f"identity-{identity}"),
+                    },
                 )
             )
-            wait_until(partial(is_ready, app), name, folder / f"{name}.log")
+            wait_until(partial(is_ready, app), running, folder / f"{name}.log")
         yield started
+
+
+def _configuration(folder: Path) -> Path:
+    """That of deploy/sentry.yaml, with the keys where they are here."""
+    text = (ROOT / "deploy" / "sentry.yaml").read_text()
+    made = folder / "sentry.yaml"
+    made.write_text(text.replace("/etc/dapr/issuer", str(folder)))
+    return made
 
 
 @contextmanager
 def process(
     binary: str, *arguments: str, log: Path, environment: dict[str, str] | None = None
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     path = runtime.find().binary(binary)
     assert path is not None, f"the Dapr runtime has no {binary}"
     # The workspace's tokens are not for these sidecars.
@@ -88,12 +103,12 @@ def process(
         running = subprocess.Popen(
             [path, *arguments],
             cwd=ROOT,
-            env=inherited | {"NAMESPACE": "default"} | (environment or {}),
+            env=inherited | (environment or {}),
             stdout=output,
             stderr=output,
         )
     try:
-        yield
+        yield running
     finally:
         running.terminate()
         try:
@@ -132,8 +147,9 @@ def is_ready(app: App) -> bool:
         return False
 
 
-def wait_until(holds: Callable[[], bool], what: str, log: Path) -> None:
+def wait_until(holds: Callable[[], bool], running: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while not holds():
-        assert time.monotonic() < deadline, f"{what} is not up:\n{log.read_text()[-3000:]}"
+        waits = running.poll() is None and time.monotonic() < deadline
+        assert waits, f"it is not up:\n{log.read_text()[-3000:]}"
         time.sleep(0.1)

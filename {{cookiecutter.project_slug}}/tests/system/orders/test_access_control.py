@@ -15,7 +15,8 @@ COMMAND = "commands/reserve-stock"
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, App]]:
     folder: Path = tmp_path_factory.mktemp("mtls")
-    with sidecars(["inventory", "orders", "shipping"], folder) as started:
+    names = ("inventory", "orders", "shipping")
+    with sidecars({name: name for name in names}, folder) as started:
         yield started
 
 
@@ -37,3 +38,11 @@ async def test_only_orders_may_invoke_and_only_commands(
     async with Sidecar(secured[caller]) as sidecar:
         answer = await sidecar.invoke(method, "inventory", path)
     assert answer.status_code == status, answer.text
+
+
+def test_no_certificate_is_signed_for_the_name_of_another_service(tmp_path: Path) -> None:
+    with (
+        pytest.raises(AssertionError, match="token validation failed"),
+        sidecars({"orders": "shipping", "shipping": "shipping"}, tmp_path),
+    ):
+        pass

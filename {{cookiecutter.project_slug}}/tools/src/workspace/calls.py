@@ -28,7 +28,7 @@ class Calls:
         self._urls = {name: app.url for name, app in apps.items()}
         timeout = httpx.Timeout(60, connect=CONNECT_SECONDS)
         # They are on this machine: through no proxy that the environment names.
-        self._http = httpx.Client(timeout=timeout, headers=app_headers(), trust_env=False)
+        self._http = httpx.Client(timeout=timeout, trust_env=False)
 
     def close(self) -> None:
         self._http.close()
@@ -37,7 +37,7 @@ class Calls:
         """The JSON of the answer. Raises `Failure`."""
         url = f"{self._urls[service]}{path}"
         try:
-            response = self._http.request(method, url, **more)
+            response = self._http.request(method, url, headers=app_headers(service), **more)
         except httpx.HTTPError as error:
             reason = f"{service} does not answer at {url}: {error!r}. `make up` starts it."
             raise Failure(reason) from error

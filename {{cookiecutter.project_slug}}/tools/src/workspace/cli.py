@@ -26,7 +26,7 @@ from workspace import streams as jetstream
 from workspace.commands import Commands
 from workspace.daprfile import ROOT, DaprFile
 from workspace.deadletters import cli as deadletters
-from workspace.errors import StackError
+from workspace.errors import StackError, UnknownName
 
 RUN, PROVE, DEPLOY = "Run", "Prove", "Deploy"
 
@@ -228,10 +228,19 @@ def trim() -> None:
 
 
 @app.command("tokens", rich_help_panel=RUN)
-def make_tokens() -> None:
-    """Make the tokens of .env, unless they are there."""
+def make_tokens(
+    service: Annotated[
+        str, typer.Argument(help="Print its own, as NAME=value.", autocompletion=lambda: _names())
+    ] = "",
+) -> None:
+    """Make the tokens of .env, unless they are there; print those of a service."""
     made = "made, with new tokens" if tokens.make() else "is there"
     print(f"{tokens.ENV}: {made}", file=sys.stderr)
+    if service:
+        if service not in _names():
+            raise UnknownName(service, _names())
+        for name, value in tokens.of(service).items():
+            print(f"{name}={value}")
 
 
 @app.command(rich_help_panel=PROVE, add_help_option=False, context_settings=theirs.ANY)
@@ -277,6 +286,10 @@ def fuzz(
 def histories(context: typer.Context) -> object:
     """Keep histories that later workflows must fit."""
     return theirs.run(context, theirs.command("simulation"))
+
+
+def _names() -> list[str]:
+    return list(DaprFile().apps)
 
 
 def _chosen(seed: int | None) -> int:

@@ -15,7 +15,7 @@ from workspace.errors import StackError, UnknownName
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
 ANSWER_SECONDS = 120
 ROLLOUT_SECONDS = 300
-#: The Secrets that an annotation names to the sidecars, with one key: token.
+#: After the name of a service, the Secrets that its sidecar is given, with one key: token.
 TOKENS = {tokens.API_TOKEN: "dapr-api-token", tokens.APP_TOKEN: "app-api-token"}
 
 console = Console(stderr=True, highlight=False)
@@ -82,18 +82,23 @@ def _require_dapr() -> None:
 
 def _make_tokens(namespace: str) -> None:
     """The tokens of .env, as they are for `make up`."""
-    found = tokens.read()
-    for variable, secret in TOKENS.items():
-        if variable not in found:
-            raise StackError(f"{tokens.ENV} has no {variable}: delete it, and run `make setup`")
-        content = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": secret, "namespace": namespace},
-            "stringData": {"token": found[variable]},
-        }
-        # Over standard input: what is in an argument can be read by everyone on this machine.
-        _kubectl("apply", "--server-side", "-f", "-", given=json.dumps(content))
+    made = []
+    for app_id in DaprFile().apps:
+        found = tokens.of(app_id)
+        for variable, secret in TOKENS.items():
+            if variable not in found:
+                raise StackError(f"{tokens.ENV} has no {variable}: delete it, and run `make setup`")
+            made.append(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {"name": f"{app_id}-{secret}", "namespace": namespace},
+                    "stringData": {"token": found[variable]},
+                }
+            )
+    listed = {"apiVersion": "v1", "kind": "List", "items": made}
+    # Over standard input: what is in an argument can be read by everyone on this machine.
+    _kubectl("apply", "--server-side", "-f", "-", given=json.dumps(listed))
 
 
 def _roll_out(what: str, namespace: str) -> None:

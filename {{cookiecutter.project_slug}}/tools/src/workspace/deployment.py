@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from string import Template
 
-from workspace import profiles, tokens
+from workspace import identities, profiles, tokens
 from workspace.daprfile import ROOT, DaprFile
 from workspace.errors import StackError
 from workspace.profiles import Profile
@@ -41,14 +41,18 @@ def compose_files() -> list[str]:
 
 
 def make_secrets(file: DaprFile, folder: Path = SECRETS) -> None:
-    """One file each: the tokens of .env, and for broker and store a password and what uses it.
+    """One file each: the tokens of a service, the identity of each part of Dapr and what it rests
+    on, and for broker and store a password and what uses it.
 
     A password is made once, since a server keeps the first one that it was given.
     """
     # The folder keeps other users of this machine out; its files are open, because a container
     # that mounts one reads it as another user.
     folder.mkdir(mode=0o700, exist_ok=True)
-    _write(folder / "tokens", _lines(tokens.read()))
+    for app_id in file.apps:
+        _write(folder / f"tokens-{app_id}", _lines(tokens.of(app_id)))
+    for name, content in identities.make(folder, file.apps).items():
+        _write(folder / name, content)
     for profile in profiles.in_use(file):
         server = SERVER[profile.kind]
         password = folder / f"{server}-password"

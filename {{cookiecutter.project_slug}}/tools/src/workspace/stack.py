@@ -20,7 +20,6 @@ from workspace import (
     runtime,
     sidecars,
     streams,
-    tokens,
 )
 from workspace.daprfile import ROOT, App, DaprFile
 from workspace.errors import StackError
@@ -32,7 +31,7 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 REDIS_PORT = 6379
 PLACEMENT_HEALTH, SCHEDULER_HEALTH = 9111, 9113
-#: The process that runs all services: `dapr run -f .`.
+#: The process that runs all services: `dapr run`.
 SERVICES = "dapr"
 START_SECONDS = 90
 NO_SERVICE = "dapr.yaml has no service yet: docs/process.md shows how to make one."
@@ -68,7 +67,7 @@ def up() -> None:
     )
     try:
         # The environment of `dapr run` reaches sidecars and apps.
-        environment = found.environment | launcher.environment(found) | tokens.read()
+        environment = found.environment | launcher.environment(found, file.apps)
         for profile in used:
             environment |= profile.environment
         _start_servers(found, file, used)
@@ -146,7 +145,8 @@ def _ensure(name: str, port: int, command: list[str] | None, found: runtime.Runt
 
 def _run_services(found: runtime.Runtime, file: DaprFile, environment: dict[str, str]) -> None:
     began = time.time()
-    process = processes.start(SERVICES, [str(found.cli), "run", "-f", "."], environment)
+    run = [str(found.cli), "run", "-f", str(launcher.run_file())]
+    process = processes.start(SERVICES, run, environment)
 
     def ready(app: App) -> bool:
         # `dapr run` goes on without a sidecar that gave up, and the app would wait in vain.

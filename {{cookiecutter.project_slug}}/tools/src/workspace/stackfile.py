@@ -80,11 +80,10 @@ def _service(
     made["environment"] = {
         key: value for key, value in service.get("environment", {}).items() if value is not None
     }
-    if volumes:
-        made["volumes"] = [
-            {"type": "volume", "source": mount["source"], "target": mount["target"]}
-            for mount in volumes
-        ]
+    kept = [{key: mount[key] for key in ("type", "source", "target")} for mount in volumes]
+    memory = [{"type": "tmpfs", "target": each["target"]} for each in mounts if _is_memory(each)]
+    if kept or memory:
+        made["volumes"] = [*kept, *memory]
     made["configs"] = [
         *service.get("configs", []),
         *(each for mount in files for each in _configs(mount, file, configs)),
@@ -98,6 +97,10 @@ def _service(
         "resources": {"limits": {**limits, "cpus": str(limits["cpus"])}},
     }
     return made
+
+
+def _is_memory(mount: Mapping) -> bool:
+    return bool(mount["type"] == "tmpfs")
 
 
 def _role(name: str, file: DaprFile, has_volume: bool) -> str:
@@ -147,5 +150,5 @@ def _edge(edge: Mapping, file: DaprFile, configs: dict[str, Path]) -> Mapping:
 
 def _versioned(project: str, name: str, path: Path) -> Mapping:
     # What Swarm has cannot change: other content is another config. It takes 64 characters.
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    return {"file": str(path), "name": f"{project[:24]}-{name}-{digest}"}
+    digest = hashlib.sha256(name.encode() + path.read_bytes()).hexdigest()[:12]
+    return {"file": str(path), "name": f"{project[:24]}-{name[:26]}-{digest}"}

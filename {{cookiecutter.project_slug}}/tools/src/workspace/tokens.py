@@ -1,8 +1,12 @@
 """The tokens of .env: one for the services to show their sidecars, one for the other way round.
 
-`workspace tokens` makes the file, as `make setup` does.
+`workspace tokens` makes the file, as `make setup` does. Each service has two of its own, derived
+from those: who knows them knows none of another service. `dapr run -f .` gives all of its apps the
+same environment, so what that has set is taken as it is, for every service.
 """
 
+import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -54,12 +58,30 @@ def read() -> dict[str, str]:
         raise StackError(f"{error}, or delete the file") from error
 
 
-def app_headers() -> Mapping[str, str]:
+def of(app_id: str) -> dict[str, str]:
+    """Those of one service and its sidecar; none if there is no .env. Raises `StackError`."""
+    found = read()
+    for name in (API_TOKEN, APP_TOKEN):
+        given = {**found, **os.environ}.get(name)
+        if given is None:
+            continue
+        if not given.strip():
+            raise StackError(f"{name} is empty, which would let anybody in: unset it, see {ENV}")
+        if not (given.isascii() and given.isprintable() and given == given.strip()):
+            raise StackError(
+                f"{name} ends in a line end or a space, or holds what no header carries: "
+                f"correct it in the environment, or in {ENV}"
+            )
+        is_own = name in os.environ
+        found[name] = given if is_own else _derived(given, app_id)
+    return found
+
+
+def _derived(secret: str, app_id: str) -> str:
+    return hmac.new(secret.encode(), app_id.encode(), hashlib.sha256).hexdigest()
+
+
+def app_headers(app_id: str) -> Mapping[str, str]:
     """What a request to a guarded route of a service must carry."""
-    token = {**read(), **os.environ}.get(APP_TOKEN)
-    if token and not (token.isascii() and token.isprintable() and token == token.strip()):
-        raise StackError(
-            f"{APP_TOKEN} ends in a line end or a space, or holds what no header carries: "
-            f"correct it in the environment, or in {ENV}"
-        )
+    token = of(app_id).get(APP_TOKEN)
     return {HEADER: token} if token else {}

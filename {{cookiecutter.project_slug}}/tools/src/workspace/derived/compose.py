@@ -31,6 +31,9 @@ $package\
       DAPR_HTTP_PORT: "$http_port"
       DAPR_GRPC_PORT: "$grpc_port"
 $environment\
+    secrets:
+      - source: tokens-$app_id
+        target: tokens
     ports: ["127.0.0.1:$app_port:$app_port"]
     networks: [$app_id]
 
@@ -51,6 +54,9 @@ services:
       DAPR_HTTP_ENDPOINT: http://$app_id-dapr:$http_port
       DAPR_GRPC_ENDPOINT: http://$app_id-dapr:$grpc_port
 $environment\
+    secrets:
+      - source: tokens-$app_id
+        target: tokens
     ports: ["127.0.0.1:$app_port:$app_port"]
     networks: [$app_id]
 
@@ -70,12 +76,23 @@ SIDECAR = Template("""\
       - --metrics-port=$metrics_port
     healthcheck:
       test: [CMD, python3, -IS, /opt/probe.py, /v1.0/healthz, "$http_port"]
+    secrets:
+      - source: tokens-$app_id
+        target: tokens
+      - source: identity-$app_id
+        target: /etc/dapr/identity
     volumes: ["$app_id-data:/data"]
     networks: [$app_id]
     # Stopped before its service, which then gets nothing more; it waits for the port by itself.
     depends_on:
       $app_id:
         condition: service_started
+
+secrets:
+  tokens-$app_id:
+    file: ../../../.secrets/tokens-$app_id
+  identity-$app_id:
+    file: ../../../.secrets/identity-$app_id
 
 volumes:
   $app_id-data:

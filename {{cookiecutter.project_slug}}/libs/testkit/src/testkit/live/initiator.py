@@ -41,19 +41,20 @@ class NoWorker:
 @dataclass(frozen=True)
 class OnlyClient:
     engine: Engine
+    token: str | None
 
     def worker(self, refused: Callable[[str], None]) -> Worker:
         return NoWorker()
 
     def client(self) -> WorkflowClient:
+        # The SDK read its environment when it was imported; each sidecar has its own token.
+        setattr(sdk, "DAPR_API_TOKEN", self.token)  # noqa: B010 - it declares none
         return self.engine.client()
 
 
 def compose(app: App) -> Service:
     """As its `main.py` does, with the ports of its sidecar."""
-    token = tokens.read().get(tokens.API_TOKEN)
-    # The SDK read its environment when it was imported.
-    setattr(sdk, "DAPR_API_TOKEN", token)  # noqa: B010 - it declares none
+    token = tokens.of(app.app_id).get(tokens.API_TOKEN)
     settings = ServiceSettings(
         app_id=app.app_id,
         dapr_http_port=app.http_port,
@@ -61,7 +62,7 @@ def compose(app: App) -> Service:
         dapr_api_token=None if token is None else SecretStr(token),
     )
     ports = beside_sidecar(settings)
-    ports = replace(ports, engine=OnlyClient(ports.engine))
+    ports = replace(ports, engine=OnlyClient(ports.engine, token))
     composed: Callable[[Ports], Service] = import_module(f"{app.package}.main").compose
     with quiet():
         return composed(ports)

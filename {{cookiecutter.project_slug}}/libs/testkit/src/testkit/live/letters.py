@@ -23,12 +23,13 @@ async def kinds(apps: Mapping[str, App]) -> Counter[str]:
 
 async def each(apps: Mapping[str, App]) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
     """The service and the summary of each. Raises as `kinds` does."""
-    async with aiohttp.ClientSession(timeout=TIMEOUT, headers=app_headers()) as http:
+    async with aiohttp.ClientSession(timeout=TIMEOUT, raise_for_status=True) as http:
         for name, app in apps.items():
+            headers = app_headers(name)
             page: int | None = 0
             while page is not None:
                 url, params = f"{app.url}/dead-letters", {"page": page}
-                async with http.get(url, params=params, raise_for_status=True) as response:
+                async with http.get(url, params=params, headers=headers) as response:
                     listed = await response.json()
                 for letter in listed["letters"]:
                     yield name, letter
