@@ -1,12 +1,13 @@
 """Docker Swarm, on a daemon of its own: replicas, crashes, an update under load, a rollback."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.deploy import images, tasks
+from tests.deploy import images, network, tasks
 from tests.deploy.daemon import docker
 from tests.deploy.rendered import Workspace
 
@@ -50,6 +51,41 @@ def test_every_service_has_its_replicas(workspace: Workspace) -> None:
 def test_the_three_styles_end_as_planned(workspace: Workspace) -> None:
     with workspace.traffic(count=50, seconds=2):
         pass
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["metrics", "docs", "openapi.json", "dapr/subscribe", "dead-letters", "%6detrics", "events/x"],
+)
+def test_the_edge_lets_in_only_what_is_for_customers(workspace: Workspace, path: str) -> None:
+    assert "HTTP/1.1 404" in sent(workspace, f"GET /{path} HTTP/1.1\r\nhost: x\r\n\r\n")
+
+
+def test_dead_letters_are_for_who_shows_a_token(workspace: Workspace) -> None:
+    request = "GET /dead-letters HTTP/1.1\r\nhost: x\r\ndapr-api-token: guessed\r\n\r\n"
+    assert "HTTP/1.1 401" in sent(workspace, request)
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        "POST /orders HTTP/1.1\r\nhost: x\r\n",
+        "POST /orders HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{",
+    ],
+    ids=["head", "body"],
+)
+def test_half_a_request_is_given_up(workspace: Workspace, half: str) -> None:
+    assert "HTTP/1.1 408" in sent(workspace, half)
+
+
+def sent(workspace: Workspace, request: str) -> str:
+    """The first that comes back for it from the edge of orders, before it waits for long."""
+    script = (
+        "import socket, sys; c = socket.create_connection(('127.0.0.1', 8001), 10); "
+        "c.sendall(sys.argv[1].encode()); print(c.recv(4096).decode())"
+    )
+    inside = network.inside(workspace.docker.namespace, sys.executable, "-c", script, request)
+    return subprocess.run(inside, capture_output=True, text=True, check=True, timeout=20).stdout
 
 
 @pytest.mark.parametrize("killed", ["inventory", "orders", "payments-dapr", "broker"])

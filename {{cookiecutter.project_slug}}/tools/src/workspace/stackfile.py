@@ -7,11 +7,12 @@ config, under a name that changes with its content.
 import hashlib
 import json
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import yaml
 
-from workspace import deployment, memberfile
+from workspace import deployment, memberfile, tokens
 from workspace.daprfile import ROOT, DaprFile
 
 SWARM = ROOT / "deploy" / "swarm"
@@ -23,6 +24,19 @@ KNOWN = (
     *("read_only", "cap_drop", "stop_grace_period", "secrets", "networks", "configs"),
     "logging",
 )
+
+#: What is for sidecars and operators is not let in, however its path is written. Dead letters are,
+#: for `make dead-letters`, which shows a token: the service looks whether it is the right one.
+LISTEN = Template("""
+listen $app_id
+    bind :$app_port
+    acl of-others path,url_dec -m reg ^/(metrics|docs|redoc|openapi.json|dapr|events|commands)(/|$$)
+    acl dead-letters path,url_dec -m reg ^/dead-letters(/|$$)
+    acl token req.hdr($token) -m found
+    http-request deny deny_status 404 if of-others or dead-letters !token
+    option httpchk GET $ready
+    server-template replica 1-16 $app_id:$app_port
+""")
 
 Mapping = dict[str, Any]
 
@@ -46,7 +60,12 @@ def content(file: DaprFile) -> Mapping:
         "version": "3.8",
         "services": services,
         "networks": {
-            name: {"driver": "overlay", "internal": bool((each or {}).get("internal"))}
+            name: {
+                "driver": "overlay",
+                "internal": bool((each or {}).get("internal")),
+                # Between nodes, where others may listen.
+                "driver_opts": {"encrypted": ""},
+            }
             for name, each in composed["networks"].items()
         },
         "volumes": {name: {} for name in composed.get("volumes", {})},
@@ -128,10 +147,12 @@ def _configs(mount: Mapping, file: DaprFile, configs: dict[str, Path]) -> list[M
 def _edge(edge: Mapping, file: DaprFile, configs: dict[str, Path]) -> Mapping:
     """What lets requests in, at the ports of dapr.yaml."""
     sections = [
-        f"\nlisten {app.app_id}\n"
-        f"    bind :{app.app_port}\n"
-        f"    option httpchk GET {memberfile.or_chassis(app.app_id).ready}\n"
-        f"    server-template replica 1-16 {app.app_id}:{app.app_port}\n"
+        LISTEN.substitute(
+            app_id=app.app_id,
+            app_port=app.app_port,
+            ready=memberfile.or_chassis(app.app_id).ready,
+            token=tokens.HEADER,
+        )
         for app in file.apps.values()
     ]
     MADE.mkdir(parents=True, exist_ok=True)
