@@ -110,7 +110,8 @@ def test_the_style_is_the_default_of_the_orders_service(
 
 
 def test_the_styles_asked_for_are_those_in_which_a_saga_runs() -> None:
-    styles = (WORKSPACE / "libs/chassis/src/chassis/saga/styles.py").read_text()
+    module = (WORKSPACE / "libs/chassis/src/chassis/saga/styles.py").read_text()
+    (styles,) = re.findall(r"^class Style\(StrEnum\):\n((?:    .+\n)+)", module, re.MULTILINE)
     assert re.findall(r'^    [A-Z]+ = "(.+)"$', styles, re.MULTILINE) == QUESTIONS["default_style"]
 
 
