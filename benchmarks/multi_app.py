@@ -24,6 +24,8 @@ def main() -> None:
         shutil.copytree(ROOT / "benchmarks" / "cost" / "multi_app", workspace / "multi_app")
         run_file = workspace / "dapr.yaml"
         run_file.write_text(served_from("multi_app", run_file.read_text()))
+        # It keeps the activities of an app for that app alone.
+        (workspace / "components" / "workflow-access.yaml").unlink()
         if not arguments.own_stores:
             share_store(workspace)
         with up(workspace):
