@@ -10,7 +10,7 @@ export RUFF_CACHE_DIR := $(CURDIR)/.ruff_cache
 unexport UV_PROJECT_ENVIRONMENT
 
 .PHONY: help setup runtime demo test test-template test-workspace test-trips test-node test-brokers \
-	test-contract test-manifests test-kubernetes test-compose test-swarm check bench bench-guards \
+	test-contract test-rehearsal test-manifests test-kubernetes test-compose test-swarm check bench bench-guards \
 	bench-hot-key bench-styles bench-multi-app bench-brokers compare-brokers clean
 
 help:  ## list the tasks
@@ -52,6 +52,9 @@ test-trips: setup  ## a process of one's own, from `workspace new-service` to de
 
 test-node: setup  ## services written in JavaScript, as members of a workspace
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/node/test_node.py
+
+test-rehearsal: setup  ## backup, restore and new secrets, as docs/operate.md has them
+	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/rehearsal
 
 test-brokers: setup  ## the conformance suite, on a real server of each broker
 	DAPR_RUNTIME_PATH=$$(python3 -m runtime) pytest tests/brokers
