@@ -12,7 +12,7 @@ from contextlib import suppress
 import psutil
 from rich.console import Console
 
-from workspace import memberfile, ports, processes, stack
+from workspace import memberfile, ports, processes, stack, tokens
 from workspace.daprfile import ROOT, App, DaprFile
 from workspace.errors import StackError, UnknownName
 
@@ -90,6 +90,8 @@ def environment(app: App) -> dict[str, str]:
         "DAPR_METRICS_PORT": str(app.metrics_port),
         **DaprFile().env,
         **app.env,
+        # `dapr run` gives all of its apps one environment, so make up names these app by app.
+        **tokens.of(app.app_id),
     }
 
 

@@ -24,7 +24,7 @@ TTL_SECONDS = 300
 
 def require(app: App) -> None:
     """Raises `StackError` with the first promise that the sidecar of the app does not keep."""
-    token = tokens.read().get(tokens.API_TOKEN)
+    token = tokens.of(app.app_id).get(tokens.API_TOKEN)
     settings = ServiceSettings(
         app_id=app.app_id,
         dapr_http_port=app.http_port,
