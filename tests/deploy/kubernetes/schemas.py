@@ -19,7 +19,7 @@ Schema = dict[str, Any]
 #: Kubernetes' own way to say "a number or a string".
 INT_OR_STRING = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
 USED = {
-    *("Component", "Configuration", "Resiliency"),
+    *("Component", "Configuration", "Resiliency", "WorkflowAccessPolicy"),
     *("ScaledObject", "TriggerAuthentication", "PeerAuthentication", "Sidecar"),
     *("PodMonitor", "PrometheusRule"),
 }
