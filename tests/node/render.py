@@ -34,7 +34,7 @@ def with_node(workspace: Path) -> Path:
 
 def _change_run_file(file: Path) -> None:
     content = file.read_text()
-    before = re.compile(r'\[[^\]]*"shipping\.main:app"[^\]]*\]')
+    before = re.compile(r"\[[^\]]* shipping\.main:app [^\]]*\]")
     assert before.search(content)
     file.write_text(before.sub("[node, services/shipping/main.js]", content) + NOTICES)
 
