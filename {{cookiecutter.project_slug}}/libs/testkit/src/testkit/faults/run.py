@@ -52,7 +52,7 @@ async def run(
     scene = Scene(parts, streams, door.declared, load, style, random)
     try:
         await load.prepare()
-        before = await letters.count(parts.file.apps)
+        before = await letters.known(parts.file.apps)
         wrong: list[str] = []
         try:
             await fault.make(scene)
@@ -68,7 +68,7 @@ async def run(
         wrong += await _unsettled(parts.file.apps, streams, within)
         # An end may be stored and not yet sent.
         wrong += await lasting(partial(_violations, scene, before), within)
-        kept = await letters.count(parts.file.apps) - before
+        kept = await letters.count(parts.file.apps, before)
     finally:
         load.cancel()
         await streams.close()
@@ -104,12 +104,12 @@ async def _unsettled(apps: Mapping[str, App], streams: Streams, within: float) -
     return []
 
 
-async def _violations(scene: Scene, before: int) -> list[str]:
+async def _violations(scene: Scene, before: frozenset[tuple[str, str]]) -> list[str]:
     load = scene.load
     wrong = list(scene.wrong)
     if not scene.injected:
         wrong.append("no fault was injected")
-    kept = await letters.count(scene.parts.file.apps) - before
+    kept = await letters.count(scene.parts.file.apps, before)
     if kept != scene.poisons:
         wrong.append(f"{kept} dead letters, not {scene.poisons}")
     wrong += await again(

@@ -36,7 +36,16 @@ async def each(apps: Mapping[str, App]) -> AsyncIterator[tuple[str, Mapping[str,
                 page = listed["next_page"]
 
 
-async def count(apps: Mapping[str, App]) -> int:
-    """In all services together, less what is tried again. Raises as `kinds` does."""
-    found = await kinds(apps)
-    return found.total() - found[RETRYING]
+async def known(apps: Mapping[str, App]) -> frozenset[tuple[str, str]]:
+    """Service and id of each, what is tried again included. Raises as `kinds` does."""
+    return frozenset([(service, letter["id"]) async for service, letter in each(apps)])
+
+
+async def count(apps: Mapping[str, App], besides: frozenset[tuple[str, str]] = frozenset()) -> int:
+    """In all services together, less what is tried again, and less what was known before: it may
+    be given up later. Raises as `kinds` does.
+    """
+    found = [
+        letter async for service, letter in each(apps) if (service, letter["id"]) not in besides
+    ]
+    return sum(letter["kind"] != RETRYING for letter in found)
