@@ -8,13 +8,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import uuid4
 
-from pydantic import SecretStr
-
-from chassis import ServiceSettings
 from chassis.errors import Refused, StaleWrite, Unavailable
 from chassis.ports import Store, Write
 from chassis.sidecar import Sidecar
-from workspace import tokens
+from workspace.beside import settings_beside
 from workspace.daprfile import App
 from workspace.errors import StackError
 
@@ -24,13 +21,7 @@ TTL_SECONDS = 300
 
 def require(app: App) -> None:
     """Raises `StackError` with the first promise that the sidecar of the app does not keep."""
-    token = tokens.of(app.app_id).get(tokens.API_TOKEN)
-    settings = ServiceSettings(
-        app_id=app.app_id,
-        dapr_http_port=app.http_port,
-        dapr_grpc_port=app.grpc_port,
-        dapr_api_token=SecretStr(token) if token else None,
-    )
+    settings = settings_beside(app)
 
     async def tried() -> str | None:
         sidecar = Sidecar(settings)

@@ -16,9 +16,8 @@ from pydantic import SecretStr
 from chassis.composing import Ports, beside_sidecar
 from chassis.ports import Engine, Worker, WorkflowClient
 from chassis.service import Service
-from chassis.settings import ServiceSettings
 from testkit.quiet import quiet
-from workspace import tokens
+from workspace.beside import settings_beside
 from workspace.daprfile import App
 
 
@@ -41,28 +40,23 @@ class NoWorker:
 @dataclass(frozen=True)
 class OnlyClient:
     engine: Engine
-    token: str | None
+    token: SecretStr | None
 
     def worker(self, refused: Callable[[str], None]) -> Worker:
         return NoWorker()
 
     def client(self) -> WorkflowClient:
         # The SDK read its environment when it was imported; each sidecar has its own token.
-        setattr(sdk, "DAPR_API_TOKEN", self.token)  # noqa: B010 - it declares none
+        token = None if self.token is None else self.token.get_secret_value()
+        setattr(sdk, "DAPR_API_TOKEN", token)  # noqa: B010 - it declares none
         return self.engine.client()
 
 
 def compose(app: App) -> Service:
     """As its `main.py` does, with the ports of its sidecar."""
-    token = tokens.of(app.app_id).get(tokens.API_TOKEN)
-    settings = ServiceSettings(
-        app_id=app.app_id,
-        dapr_http_port=app.http_port,
-        dapr_grpc_port=app.grpc_port,
-        dapr_api_token=None if token is None else SecretStr(token),
-    )
+    settings = settings_beside(app)
     ports = beside_sidecar(settings)
-    ports = replace(ports, engine=OnlyClient(ports.engine, token))
+    ports = replace(ports, engine=OnlyClient(ports.engine, settings.dapr_api_token))
     composed: Callable[[Ports], Service] = import_module(f"{app.package}.main").compose
     with quiet():
         return composed(ports)
