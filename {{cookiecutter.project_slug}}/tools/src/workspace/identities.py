@@ -4,11 +4,7 @@ Dapr's sentry signs a certificate for whoever shows the token of that identity. 
 sentry outside of Kubernetes would sign any name for anybody who reaches it.
 """
 
-import base64
-import hashlib
-import hmac
 import json
-import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
 #: As daprd and its control plane name them, unless a flag says otherwise.
 CONTROL_PLANE = ("dapr-placement", "dapr-scheduler")
@@ -35,7 +33,7 @@ def make(folder: Path, app_ids: Iterable[str]) -> dict[str, str]:
         made = {name: files[name].read_text() for name in authority}
     keys = files["identity-keys"]
     made["identity-keys"] = keys.read_text() if keys.exists() else _keys()
-    key = _unpadded(json.loads(made["identity-keys"])["keys"][0]["k"])
+    key = OctKey.import_key(json.loads(made["identity-keys"])["keys"][0])
     names = {name: _WORKLOAD_DOMAIN for name in app_ids}
     names |= dict.fromkeys(CONTROL_PLANE, _CONTROL_PLANE_DOMAIN)
     identities = {f"identity-{name}": _token(key, name, domain) for name, domain in names.items()}
@@ -98,23 +96,12 @@ def _pem(certificate: x509.Certificate) -> str:
 
 def _keys() -> str:
     """A JWKS with one symmetric key: who checks tokens could make them, and only sentry does."""
-    key = {"kty": "oct", "alg": "HS256", "kid": "workspace", "k": _padless(secrets.token_bytes(32))}
-    return json.dumps({"keys": [key]})
+    key = OctKey.generate_key(256, {"alg": "HS256", "kid": "workspace"})
+    return json.dumps({"keys": [key.as_dict(private=True)]})
 
 
-def _token(key: bytes, name: str, domain: str) -> str:
+def _token(key: OctKey, name: str, domain: str) -> str:
     """A JWT for sentry: whoever shows it is of that name."""
     sentry = f"spiffe://{_CONTROL_PLANE_DOMAIN}/ns/{_NAMESPACE}/dapr-sentry"
     claims = {"aud": sentry, "sub": f"spiffe://{domain}/ns/{_NAMESPACE}/{name}"}
-    head = {"alg": "HS256", "kid": "workspace", "typ": "JWT"}
-    signed = ".".join(_padless(json.dumps(part).encode()) for part in (head, claims))
-    signature = hmac.new(key, signed.encode(), hashlib.sha256).digest()
-    return f"{signed}.{_padless(signature)}"
-
-
-def _padless(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def _unpadded(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return jwt.encode({"alg": "HS256", "kid": key.kid, "typ": "JWT"}, claims, key)
