@@ -55,7 +55,10 @@ def test_the_three_styles_end_as_planned(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["metrics", "docs", "openapi.json", "dapr/subscribe", "dead-letters", "%6detrics", "events/x"],
+    [
+        *("metrics", "docs", "openapi.json", "dapr/subscribe", "events/x", "%6detrics"),
+        *("dead-letters", "processes"),
+    ],
 )
 def test_the_edge_lets_in_only_what_is_for_customers(workspace: Workspace, path: str) -> None:
     assert "HTTP/1.1 404" in sent(workspace, f"GET /{path} HTTP/1.1\r\nhost: x\r\n\r\n")

@@ -25,15 +25,16 @@ KNOWN = (
     "logging",
 )
 
-#: What is for sidecars and operators is not let in, however its path is written. Dead letters are,
-#: for `make dead-letters`, which shows a token: the service looks whether it is the right one.
+#: What is for sidecars is not let in, however its path is written. Dead letters and the list of
+#: processes are, for `workspace dead-letters` and `workspace processes`, which show a token: the
+#: service looks whether it is the right one.
 LISTEN = Template("""
 listen $app_id
     bind :$app_port
-    acl of-others path,url_dec -m reg ^/(metrics|docs|redoc|openapi.json|dapr|events|commands)(/|$$)
-    acl dead-letters path,url_dec -m reg ^/dead-letters(/|$$)
+    acl internal path,url_dec -m reg ^/(metrics|docs|redoc|openapi.json|dapr|events|commands)(/|$$)
+    acl of-operators path,url_dec -m reg ^/(dead-letters|processes)(/|$$)
     acl token req.hdr($token) -m found
-    http-request deny deny_status 404 if of-others or dead-letters !token
+    http-request deny deny_status 404 if internal or of-operators !token
     option httpchk GET $ready
     server-template replica 1-16 $app_id:$app_port
 """)
